@@ -1,0 +1,82 @@
+"""What is asked: items, response scales, scales, questionnaires, as immutable objects checked at construction."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+
+
+class Spec(BaseModel):
+    """Base of everything a user writes in YAML: immutable, no unknown fields, no silent conversion of types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, strict=True)
+
+
+class ResponseScale(Spec):
+    """Ordered options with values and labels; ``decline`` may be offered beside them and is no part of the order."""
+
+    values: tuple[float, ...] = Field(min_length=2, strict=False)
+    labels: tuple[str, ...] = Field(min_length=2, strict=False)
+    decline: str | None = None
+
+    @model_validator(mode="after")
+    def _options_are_ordered(self) -> Self:
+        if len(self.values) != len(self.labels):
+            raise ValueError(f"{len(self.values)} values but {len(self.labels)} labels")
+        if any(b <= a for a, b in zip(self.values, self.values[1:], strict=False)):
+            raise ValueError("values must increase from the lowest option to the highest")
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError("two options have the same label")
+        return self
+
+    @property
+    def minimum(self) -> float:
+        """Lowest value of the scale."""
+        return self.values[0]
+
+    @property
+    def maximum(self) -> float:
+        """Highest value of the scale."""
+        return self.values[-1]
+
+
+class Scale(Spec):
+    """What a set of items measures: its two poles, and what it is not."""
+
+    high: str
+    low: str
+    not_: str = Field(alias="not")
+
+
+class Item(Spec):
+    """One statement; ``key`` is +1 when agreement speaks for the high pole of its scale, -1 when it speaks against it."""
+
+    id: Identifier
+    scale: Identifier
+    key: Literal[1, -1]
+    text: str = Field(min_length=1)
+    response_scale: Identifier
+    desirability: int | None = Field(default=None, ge=1, le=5)
+    countable: bool = False
+    version: int = Field(default=1, ge=1)
+
+
+class Questionnaire(Spec):
+    """Named, versioned set of scales and items with the wordings in which they are asked."""
+
+    questionnaire: Identifier
+    version: int = Field(ge=1)
+    licence: str | None = None
+    citation: str | None = None
+    response_scales: dict[str, ResponseScale] = Field(min_length=1)
+    wordings: dict[str, str] = Field(min_length=1)
+    scales: dict[str, Scale] = Field(min_length=1)
+    items: tuple[Item, ...] = Field(min_length=1, strict=False)
+
+    @property
+    def id(self) -> str:
+        """The questionnaire's id."""
+        return self.questionnaire

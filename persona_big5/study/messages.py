@@ -1,0 +1,1 @@
+"""A session turned into the messages that are sent."""
