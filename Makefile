@@ -1,0 +1,48 @@
+# The targets a user needs; `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup demo test check simulate survey analyze report clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.venv/.installed: pyproject.toml requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --group dev
+	@touch $@
+
+setup: .venv/.installed ## create .venv and install the program
+
+demo: setup ## run the main job on the embedded simulated population and say where the report is
+	$(BIN)/persona-big5 demo
+
+test: .venv/.installed-dev ## install the dev tools and run the tests
+	$(BIN)/python -m pytest
+
+check: .venv/.installed-dev ## ruff, mypy --strict, import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+simulate: .venv/.installed-dev ## recovery of planted structure over 20 seeds of the simulated population
+	$(BIN)/python -m benchmarks.recovery
+
+survey: setup ## ask what is not yet stored: make survey STUDY=my-study.yaml
+	$(BIN)/persona-big5 run $(STUDY)
+
+analyze: setup ## analyse a database or a long table: make analyze DB=results/x/study.duckdb
+	$(BIN)/persona-big5 analyze $(DB) --out $(dir $(DB))
+
+report: setup ## write the report of an analysed folder: make report DIR=results/x
+	$(BIN)/persona-big5 report $(DIR)
+
+clean: ## remove the virtual environment and caches, keep results
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

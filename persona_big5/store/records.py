@@ -1,0 +1,53 @@
+"""What is kept of one request: the exchange, verbatim, and the answers read from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+State = Literal[
+    "answered", "declined", "refused", "unparsable", "off_scale", "truncated", "empty", "failed", "not_asked"
+]
+OPEN_STATES: frozenset[str] = frozenset({"failed", "not_asked"})
+"""States that the next run asks again; every other state is data and is never asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request sent and the reply, or the error, that came back. ``text`` is None when no readable reply came.
+
+    ``cost`` is in USD (None: no price known), ``started_at`` ISO 8601 UTC, ``seconds`` wall-clock time of this attempt,
+    ``attempt`` counts from 1. ``parameters_dropped`` names what the provider would not take. Never holds a key.
+    """
+
+    id: str
+    session: str
+    turn: int
+    attempt: int
+    messages: list[dict[str, str]]
+    parameters_sent: dict[str, Any]
+    parameters_dropped: list[str]
+    text: str | None
+    finish_reason: str | None
+    model_returned: str | None
+    fingerprint: str | None
+    tokens_in: int | None
+    tokens_out: int | None
+    tokens_reasoning: int | None
+    cost: float | None
+    started_at: str
+    seconds: float
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the parser read for one administration; ``score`` is in raw direction and None unless ``state`` is ``answered``."""
+
+    administration: str
+    exchange: str | None
+    state: State
+    raw_response: str | None
+    score: float | None
+    reason: str | None
+    parser_version: int
