@@ -1,0 +1,77 @@
+"""Every number of the simulated population in one place, for the simulated llms and for worlds drawn as arrays alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Constants of a simulated population.
+
+    The latent answer of one asking is ``intercept + key * (loading * trait + specific) + mood + format mood + acquiescence +
+    noise``; the last three and the two moods act in raw direction, whatever the key. It is cut at :meth:`thresholds` into the
+    options offered. A trait has variance 1, the sum of the four component shares. All standard deviations are in units of a
+    trait's standard deviation.
+
+    Attributes
+    ----------
+    seed
+        All draws derive from it and from the texts and names of what is asked.
+    factors
+        The five planted traits, uncorrelated; scales of other names get traits of their own, drawn likewise.
+    llm_share, variant_share, persona_share, llm_persona_share
+        Variance of a trait between llms, between variants of an llm, between personas, and in llm x persona. Variant x persona
+        has none: a fine-tune shifts all personas of its llm alike.
+    loading_low, loading_high
+        Loadings are uniform between these; an item loads on the trait of its scale only.
+    specific_sd
+        What a respondent persistently answers to one item beyond the trait.
+    intercept_sd, wording_sd
+        How items differ in difficulty, and how much a wording shifts an item.
+    mood_sd, format_mood_sd, format_mood_every
+        Drawn anew for each session: a mood common to all items, and one common to every n-th item.
+    acquiescence_sd
+        An llm's tendency to agree; small, for a larger one would be a true factor of its own.
+    noise_sd
+        Drawn anew for each item of each session.
+    position_bias
+        Probability that the first displayed option is taken, whatever the item says.
+    refusal, call_refusal
+        Probability that one item of a block, or a whole call, is refused.
+    reluctant_personas, reluctance
+        Fraction of personas that refuse ``reluctance`` times as often.
+    """
+
+    seed: int = 20261121
+    factors: tuple[str, ...] = ("sociability", "warmth", "order", "steadiness", "curiosity")
+    llm_share: float = 0.05
+    variant_share: float = 0.05
+    persona_share: float = 0.25
+    llm_persona_share: float = 0.65
+    loading_low: float = 0.6
+    loading_high: float = 0.8
+    specific_sd: float = 0.30
+    intercept_sd: float = 0.25
+    wording_sd: float = 0.05
+    mood_sd: float = 0.45
+    format_mood_sd: float = 0.25
+    format_mood_every: int = 4
+    acquiescence_sd: float = 0.05
+    noise_sd: float = 0.40
+    position_bias: float = 0.01
+    refusal: float = 0.002
+    call_refusal: float = 0.002
+    reluctant_personas: float = 0.2
+    reluctance: float = 5.0
+
+    def thresholds(self, n_options: int) -> tuple[float, ...]:
+        """Cut points between ``n_options`` ordered options, symmetric about 0 and spaced ``4 / n_options`` apart.
+
+        Five options: -1.2, -0.4, 0.4, 1.2.
+        """
+        spacing = 4.0 / n_options
+        return tuple(spacing * (i - n_options / 2) for i in range(1, n_options))
+
+
+POPULATION = Population()
