@@ -1,0 +1,1 @@
+"""Structure of a correlation matrix: how many factors there are, which ones, and whether they are the same elsewhere."""

@@ -1,0 +1,1 @@
+"""Is it real: reliability of scales and response style."""

@@ -1,0 +1,189 @@
+"""Rotation of factor loadings by gradient projection, from a fixed start and from random ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+# The package's public rotate_factors() hides the iterations, without which convergence cannot be told.
+from statsmodels.multivariate.factor_rotation._gpa_rotation import (
+    GPA,
+    oblimin_objective,
+    orthomax_objective,
+    vgQ_target,
+)
+
+from persona_big5.errors import DataError, PersonaBig5Error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Criterion = Callable[[NDArray[np.float64]], tuple[float, NDArray[np.float64]]]
+
+RotationMethod = Literal["none", "varimax", "promax", "oblimin", "quartimin", "geomin", "target"]
+
+_TOLERANCE = 1e-6  # Frobenius norm of the projected gradient
+_MAX_STEPS = 2000
+_SAME_OPTIMUM = 1e-6  # relative difference of criterion values
+_GEOMIN_EPSILON = 0.01
+_PROMAX_POWER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """Rotated loadings.
+
+    Attributes
+    ----------
+    loadings
+        Pattern, shape (p, k); columns in no particular order or direction.
+    factor_correlations
+        Shape (k, k); the identity for orthogonal rotations. ``loadings @ factor_correlations @ loadings.T`` is what
+        it was before rotation.
+    criterion
+        Value of the minimised criterion (for promax, of its varimax); None where nothing is minimised.
+    converged
+        The projected gradient vanished at the best solution.
+    n_local_optima
+        Distinct criterion values among the starts that converged; more than one means that another start gives
+        another answer.
+    """
+
+    loadings: NDArray[np.float64]
+    factor_correlations: NDArray[np.float64]
+    criterion: float | None
+    converged: bool
+    n_local_optima: int
+
+    def __str__(self) -> str:
+        p, k = self.loadings.shape
+        state = "converged" if self.converged else "NOT converged"
+        return f"rotation of {k} factors of {p} items: {state}, {self.n_local_optima} local optima"
+
+
+def rotate(
+    loadings: NDArray[np.float64],
+    method: RotationMethod = "oblimin",
+    *,
+    target: NDArray[np.float64] | None = None,
+    random_starts: int = 10,
+    seed: int = 0,
+) -> Rotation:
+    """Rotate orthogonal (unrotated) loadings.
+
+    Parameters
+    ----------
+    loadings
+        Shape (p, k), of uncorrelated factors.
+    method
+        ``none``; ``varimax`` (with Kaiser's row normalisation); ``promax`` (power 4 on that varimax); ``oblimin``,
+        which here as in psych is direct quartimin (gamma = 0), also under its own name ``quartimin``; ``geomin``
+        (epsilon .01); ``target`` (oblique, all elements of the target given).
+    target
+        Shape (p, k), for ``target`` only.
+    random_starts, seed
+        Random orthogonal starts tried besides the identity; the solution with the lowest criterion is kept, the first
+        found among equals.
+
+    Raises
+    ------
+    DataError
+        When `target` does not fit the method or the loadings.
+
+    Notes
+    -----
+    Gradient projection (Jennrich, 2001, 2002; Bernaards & Jennrich, 2005) of statsmodels, run to a projected gradient
+    of 1e-6. Against R on five data sets: oblimin 5e-4 of psych (or a lower criterion), varimax and promax 1e-4 of
+    tightly converged ``stats::varimax`` and psych's promax.
+    """
+    if method not in get_args(RotationMethod):
+        raise PersonaBig5Error(f"unknown rotation {method!r}; choose one of {', '.join(get_args(RotationMethod))}")
+    loadings = np.asarray(loadings, dtype=np.float64)
+    if (target is None) == (method == "target"):
+        raise DataError("rotation to a target needs one, and no other rotation takes one")
+    if target is not None and np.shape(target) != loadings.shape:
+        raise DataError(f"target has shape {np.shape(target)}, loadings {loadings.shape}; they must be equal")
+    k = loadings.shape[1]
+    if method == "none" or k == 1:
+        return Rotation(loadings, np.eye(k), None, converged=True, n_local_optima=1)
+    if method in ("varimax", "promax"):
+        return _varimax_family(loadings, method, random_starts, seed)
+    return _best(loadings, _criterion(method, target), "oblique", random_starts, seed)
+
+
+def _criterion(method: str, target: NDArray[np.float64] | None) -> Criterion:
+    if method == "geomin":
+        return _geomin
+    if method == "target":
+        return lambda L: vgQ_target(target, L=L, rotation_method="oblique")
+    return lambda L: oblimin_objective(L=L, gamma=0, rotation_method="oblique")
+
+
+def _geomin(L: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    """Sum over items of the geometric mean of their squared loadings plus epsilon (Yates, 1987), and its gradient."""
+    squared = L**2 + _GEOMIN_EPSILON
+    means = np.exp(np.log(squared).mean(axis=1))
+    return float(means.sum()), (2 / L.shape[1]) * L / squared * means[:, None]
+
+
+def _varimax_family(loadings: NDArray[np.float64], method: str, random_starts: int, seed: int) -> Rotation:
+    """Rotate rows of unit length, then give them their length back: Kaiser's normalisation, for promax too, as psych."""
+    length = np.sqrt((loadings**2).sum(axis=1, keepdims=True))
+    length[length == 0] = 1.0
+    rotated = _best(loadings / length, lambda L: orthomax_objective(L=L, gamma=1), "orthogonal", random_starts, seed)
+    if method == "promax":
+        rotated = _promax(rotated)
+    return replace(rotated, loadings=rotated.loadings * length)
+
+
+def _promax(varimax: Rotation) -> Rotation:
+    """Fit varimax loadings to their own powers by least squares (Hendrickson & White, 1964), factors of unit variance."""
+    L = varimax.loadings
+    fitted = np.linalg.lstsq(L, L * np.abs(L) ** (_PROMAX_POWER - 1), rcond=None)[0]
+    fitted = fitted * np.sqrt(np.diag(np.linalg.inv(fitted.T @ fitted)))
+    inverse = np.linalg.inv(fitted)
+    return replace(varimax, loadings=L @ fitted, factor_correlations=inverse @ inverse.T)
+
+
+def _best(
+    loadings: NDArray[np.float64],
+    criterion: Criterion,
+    kind: Literal["orthogonal", "oblique"],
+    random_starts: int,
+    seed: int,
+) -> Rotation:
+    k = loadings.shape[1]
+    rng = np.random.default_rng(seed)
+    starts = [np.eye(k), *(np.linalg.qr(rng.standard_normal((k, k)))[0] for _ in range(random_starts))]
+    tried = [_project(loadings, criterion, kind, start) for start in starts]
+    best = tried[0]
+    for other in tried[1:]:
+        if _lower(other, best):
+            best = other
+    arrived = sorted(one.criterion for one in tried if one.converged and one.criterion is not None)
+    distinct = sum(later - earlier > _SAME_OPTIMUM * max(1.0, abs(later)) for earlier, later in pairwise(arrived))
+    return replace(best, n_local_optima=distinct + 1)
+
+
+def _lower(other: Rotation, best: Rotation) -> bool:
+    """Whether `other` is the better solution: converged where `best` is not, else a clearly lower criterion."""
+    if other.converged != best.converged:
+        return other.converged
+    a, b = other.criterion, best.criterion
+    return a is not None and b is not None and a < b - _SAME_OPTIMUM * max(1.0, abs(b))
+
+
+def _project(loadings: NDArray[np.float64], criterion: Criterion, kind: str, start: NDArray[np.float64]) -> Rotation:
+    with np.errstate(divide="ignore"):  # it takes the logarithm of a gradient that may be exactly zero
+        rotated, correlations, _, table = GPA(
+            loadings, vgQ=criterion, T=start, rotation_method=kind, tol=_TOLERANCE, max_tries=_MAX_STEPS
+        )
+    _, value, log_gradient, _ = table[-1]
+    return Rotation(
+        rotated, correlations, float(value), converged=bool(log_gradient < np.log10(_TOLERANCE)), n_local_optima=1
+    )
