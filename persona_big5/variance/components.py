@@ -1,0 +1,90 @@
+"""One variance component with its interval and its share, and tables of them that print themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from persona_big5.variance.jackknife import Replicates, interval
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from persona_big5.variance.groups import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A variance component: ``estimate`` = max(0, ``estimate_raw``); intervals truncated at 0; NaN ends where none could be had."""
+
+    estimate: float
+    estimate_raw: float
+    ci_low: float
+    ci_high: float
+    share: float
+    share_ci_low: float
+    share_ci_high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A ratio of components with its interval (NaN where none could be had), truncated at 0."""
+
+    estimate: float
+    ci_low: float
+    ci_high: float
+
+
+def shares(raw: FloatArray) -> FloatArray:
+    """Each component, truncated at 0, as a share of their sum (NaN where all are 0)."""
+    kept = np.maximum(raw, 0.0)
+    total = kept.sum()
+    return kept / total if total > 0 else np.full_like(kept, np.nan)
+
+
+def component_table(
+    names: Sequence[str],
+    raw: FloatArray,
+    replicates: Replicates,
+    *,
+    cell_variance: Mapping[str, float],
+    without_interval: Collection[str],
+) -> dict[str, Component]:
+    """Components with intervals, from raw estimates (E,) and their leave-outs.
+
+    ``cell_variance`` by effect: see ``jackknife.interval``. ``without_interval``: main effects of facets that were not resampled.
+    """
+    low, high = interval(raw, replicates)
+    for name, variance in cell_variance.items():
+        i = names.index(name)
+        one = Replicates({facet: rows[:, i] for facet, rows in replicates.by_facet.items()})
+        low[i], high[i] = interval(raw[i], one, cell_variance=np.asarray(variance))
+    share = shares(raw)
+    share_low, share_high = interval(share, replicates.map(shares))
+    for name in set(without_interval) & set(names):
+        i = names.index(name)
+        low[i] = high[i] = share_low[i] = share_high[i] = np.nan
+    return {
+        name: Component(
+            estimate=max(0.0, float(raw[i])),
+            estimate_raw=float(raw[i]),
+            ci_low=max(0.0, float(low[i])) if np.isfinite(low[i]) else float("nan"),
+            ci_high=max(0.0, float(high[i])) if np.isfinite(high[i]) else float("nan"),
+            share=float(share[i]),
+            share_ci_low=float(np.clip(share_low[i], 0, 1)),
+            share_ci_high=float(np.clip(share_high[i], 0, 1)),
+        )
+        for i, name in enumerate(names)
+    }
+
+
+def component_lines(components: Mapping[str, Component]) -> str:
+    """Components as an aligned text table: effect, estimate, interval, share."""
+    width = max(len(name) for name in components)
+    lines = [f"{'effect':<{width}}  estimate            95% interval   share"]
+    for name, c in components.items():
+        between = f"[{c.ci_low:.4f}, {c.ci_high:.4f}]" if np.isfinite(c.ci_low) else "(not resampled)"
+        lines.append(f"{name:<{width}}  {c.estimate:8.4f}  {between:>22}  {c.share:6.3f}")
+    return "\n".join(lines)

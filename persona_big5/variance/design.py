@@ -1,0 +1,116 @@
+"""Facets and effects: which sources of variance a design has, which of them it can tell apart, and what they are called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from persona_big5.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from persona_big5.variance.groups import Grouping, IntArray
+
+RESIDUAL = "residual"
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """A source of variance: a column, and the columns it is nested in (empty: crossed with the others)."""
+
+    column: str
+    nested_in: tuple[str, ...] = ()
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """The label where there is one, else ``run:(llm:persona)`` for a nested facet and the column's name for a crossed one."""
+        if self.label or not self.nested_in:
+            return self.label or self.column
+        return f"{self.column}:({':'.join(self.nested_in)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A variance component: its name, and the columns whose combinations are its levels."""
+
+    name: str
+    columns: frozenset[str]
+
+
+def parse_facets(spec: str) -> tuple[Facet, ...]:
+    """Read ``item,run/model:persona``: facets separated by commas, ``b/a`` is b nested in a, ``a:b`` in the nest is a crossed with b.
+
+    Raises DataError for an empty name or a nest within a nest.
+    """
+    facets = []
+    for part in filter(None, (part.strip() for part in spec.split(","))):
+        column, _, nest = part.partition("/")
+        parents = tuple(parent.strip() for parent in nest.split(":")) if nest else ()
+        if not column.strip() or ":" in column or "/" in nest or any(not parent for parent in parents):
+            raise DataError(f"facet '{part}' is not understood; write 'item', or 'run/llm:persona' for run nested in llm:persona")
+        facets.append(Facet(column.strip(), parents))
+    return tuple(facets)
+
+
+def crossing(facets: Sequence[Facet], max_order: int | None = None) -> list[Effect]:
+    """Every main effect and interaction of the facets up to ``max_order`` (None: all), plus the one of all facets together.
+
+    Facets keep their order in names; a nested facet brings its parents along, so combinations that only repeat a parent fall together.
+    Sorted by number of facets, then by order of the facets.
+    """
+    orders = range(1, len(facets) + 1)
+    chosen = [order for order in orders if max_order is None or order <= max_order or order == len(facets)]
+    effects: dict[frozenset[str], Effect] = {}
+    for order in chosen:
+        for combination in combinations(facets, order):
+            columns = frozenset(column for facet in combination for column in (facet.column, *facet.nested_in))
+            effects.setdefault(columns, Effect(_name(combination), columns))
+    return list(effects.values())
+
+
+def _name(combination: Sequence[Facet]) -> str:
+    parents = {parent for facet in combination for parent in facet.nested_in}
+    return ":".join(facet.name for facet in combination if facet.column not in parents)
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Effects that the data can tell apart, and the reason why each of the others was left out."""
+
+    effects: tuple[Effect, ...]
+    dropped: dict[str, str]
+
+
+def identified_effects(effects: Iterable[Effect], grouping: Grouping, *, n_observations: float) -> Identified:
+    """Leave out effects that have one level, whose levels are those of another effect, or that are single observations.
+
+    ``grouping`` carries every column of the effects; the design is judged by the groups that are present.
+    """
+    kept: list[Effect] = []
+    dropped: dict[str, str] = {}
+    partitions: dict[bytes, str] = {}
+    for effect in effects:
+        levels, codes, _ = grouping.coarser(effect.columns)
+        partition = _in_order_of_appearance(codes).tobytes()
+        if len(levels) < 2:
+            dropped[effect.name] = "has one level"
+        elif len(levels) == n_observations:
+            dropped[effect.name] = "every level holds one observation: it is the residual"
+        elif partition in partitions:
+            dropped[effect.name] = f"its levels are those of {partitions[partition]}: the two cannot be told apart"
+        else:
+            kept.append(effect)
+            partitions[partition] = effect.name
+    return Identified(tuple(kept), dropped)
+
+
+def _in_order_of_appearance(codes: IntArray) -> IntArray:
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[inverse]

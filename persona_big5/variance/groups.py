@@ -1,0 +1,200 @@
+"""Group sums: all that variance and covariance components need to know of a table of any length.
+
+A :class:`GroupSums` holds, for the groups of some columns, the number of observations, their sums and their sums of squares (or, for
+two variables at once, their cross-products). Every coarser grouping is derived from it, so the observations are read once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse
+
+from persona_big5.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int64]
+
+
+class Grouping:
+    """Which groups there are: integer codes of the grouping columns, one row per group, and how they fall into coarser groups.
+
+    ``levels`` (G, n_columns), rows distinct. Coarser groupings are worked out once and kept, because the jackknife asks for the same
+    ones again with other counts.
+    """
+
+    def __init__(self, columns: Sequence[str], levels: IntArray) -> None:
+        self.columns = tuple(columns)
+        self.levels = levels
+        self._coarser: dict[frozenset[str], tuple[Grouping, IntArray, Callable[[FloatArray], FloatArray]]] = {}
+
+    def __len__(self) -> int:
+        return len(self.levels)
+
+    def coarser(self, columns: Collection[str]) -> tuple[Grouping, IntArray, Callable[[FloatArray], FloatArray]]:
+        """Group by ``columns`` only: (the coarser grouping, each group's number in it (G,), sum from (G, *shape) to its groups)."""
+        key = frozenset(columns)
+        if key not in self._coarser:
+            kept = [i for i, column in enumerate(self.columns) if column in key]
+            codes, levels = distinct_rows(self.levels[:, kept])
+            grouping = Grouping([self.columns[i] for i in kept], levels)
+            self._coarser[key] = (grouping, codes, summing(codes, len(levels)))
+        return self._coarser[key]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSums:
+    """Counts and sums by group, for one or many quantities at once.
+
+    ``n``, ``left``, ``right``, ``products`` (G, *shape): number of observations, sum of the first and of the second variable over the
+    observations where *both* are there, and sum of their products. For variances first and second are the same variable and shape is
+    ``(items,)``; for covariance matrices shape is ``(items, items)``. Arrays may have length 1 along an axis where they are the same for
+    all. A group may be empty (n = 0).
+    """
+
+    grouping: Grouping
+    n: FloatArray
+    left: FloatArray
+    right: FloatArray
+    products: FloatArray
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that the groups are formed by."""
+        return frozenset(self.grouping.columns)
+
+    def sum_of_mean_products(self) -> FloatArray:
+        """Sum over groups of left * right / n, shape ``shape``; empty groups add nothing."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if self.n.ndim == 3 and self.n.shape[1:] == (1, 1):  # noqa: PLR2004  (one count for all pairs: a matrix product will do)
+                per_observation = np.where(self.n > 0, self.right / self.n, 0.0)
+                return np.asarray(self.left[:, :, 0].T @ per_observation[:, 0, :])
+            return np.asarray(np.nansum(self.left * self.right / self.n, axis=0))
+
+    def by(self, columns: Collection[str]) -> GroupSums:
+        """Add the groups up to the coarser grouping by ``columns``, a subset of this one's."""
+        grouping, _, add = self.grouping.coarser(columns)
+        left = add(self.left)
+        right = left if self.right is self.left else add(self.right)
+        return GroupSums(grouping, add(self.n), left, right, add(self.products))
+
+    def centred(self) -> GroupSums:
+        """Subtract the overall mean of each variable: components stay what they are, and large means cost no digits."""
+        total = self.n.sum(axis=0)
+        total = np.where(total == 0, 1.0, total)
+        a, b = self.left.sum(axis=0) / total, self.right.sum(axis=0) / total
+        left = self.left - self.n * a
+        right = left if self.right is self.left else self.right - self.n * b
+        return GroupSums(self.grouping, self.n, left, right, self.products - b * self.left - a * self.right + self.n * a * b)
+
+    def without(self, column: str, level: int) -> GroupSums:
+        """Empty the groups at one level of a column; the grouping stays."""
+        keep = self.grouping.levels[:, self.grouping.columns.index(column)] != level
+        mask = keep.reshape(-1, *(1,) * (self.n.ndim - 1)).astype(float)
+        left = self.left * mask
+        return GroupSums(
+            self.grouping,
+            self.n * mask,
+            left,
+            left if self.right is self.left else self.right * mask,
+            self.products * mask,
+        )
+
+
+def distinct_rows(codes: IntArray) -> tuple[IntArray, IntArray]:
+    """Number the distinct rows of ``codes`` (N, c): (number of each row (N,), distinct rows in lexicographic order (G, c))."""
+    if codes.shape[1] == 0:
+        return np.zeros(len(codes), dtype=np.int64), np.zeros((1, 0), dtype=np.int64)
+    sizes = codes.max(axis=0, initial=0) + 1
+    flat = np.ravel_multi_index(tuple(codes.T), tuple(int(size) for size in sizes))
+    values, inverse = np.unique(flat, return_inverse=True)
+    levels = np.stack(np.unravel_index(values, tuple(int(size) for size in sizes)), axis=1).astype(np.int64)
+    return inverse.astype(np.int64), levels
+
+
+def summing(codes: IntArray, n_groups: int) -> Callable[[FloatArray], FloatArray]:
+    """Sum of rows by code, as a function from (N, *shape) to (n_groups, *shape)."""
+    indicator = scipy.sparse.csr_matrix((np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(n_groups, len(codes)))
+
+    def add(values: FloatArray) -> FloatArray:
+        return np.asarray(indicator @ values.reshape(len(values), -1)).reshape(n_groups, *values.shape[1:])
+
+    return add
+
+
+def codes_of(frame: pd.DataFrame, columns: Sequence[str]) -> IntArray:
+    """Integer codes (N, n_columns) of the columns' values, in order of first appearance; a missing value is a DataError."""
+    import pandas as pd
+
+    coded = np.empty((len(frame), len(columns)), dtype=np.int64)
+    for i, column in enumerate(columns):
+        codes, _ = pd.factorize(frame[column], sort=False)
+        if (codes < 0).any():
+            raise DataError(f"column '{column}' has {int((codes < 0).sum())} missing values; every row needs a value there")
+        coded[:, i] = codes
+    return coded
+
+
+def sums_of_scores(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> GroupSums:
+    """Group sums of ``scores`` (N, items), NaN missing, item by item: shape ``(items,)``; squares stand in ``products``."""
+    present = ~np.isnan(scores)
+    filled = np.where(present, scores, 0.0)
+    groups, levels = distinct_rows(codes)
+    add = summing(groups, len(levels))
+    sums = add(filled)
+    return GroupSums(Grouping(columns, levels), add(present.astype(float)), sums, sums, add(filled**2))
+
+
+def cross_sums(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> GroupSums:
+    """Group sums of all pairs of items, shape ``(items, items)``, each pair over the rows where both are there (N, items, NaN missing)."""
+    present = ~np.isnan(scores)
+    groups, levels = distinct_rows(codes)
+    order = np.argsort(groups, kind="stable")
+    starts = np.searchsorted(groups[order], np.arange(len(levels) + 1))
+    complete = bool(present.all())
+    n_groups, n_items = len(levels), scores.shape[1]
+    filled = np.where(present, scores, 0.0)[order]
+    marks = present[order].astype(float)
+    n = np.empty((n_groups, 1, 1) if complete else (n_groups, n_items, n_items))
+    left = np.empty((n_groups, n_items, 1) if complete else (n_groups, n_items, n_items))
+    products = np.empty((n_groups, n_items, n_items))
+    for g in range(n_groups):
+        rows = slice(starts[g], starts[g + 1])
+        products[g] = filled[rows].T @ filled[rows]
+        if complete:
+            n[g] = starts[g + 1] - starts[g]
+            left[g, :, 0] = filled[rows].sum(axis=0)
+        else:
+            n[g] = marks[rows].T @ marks[rows]
+            left[g] = filled[rows].T @ marks[rows]
+    return GroupSums(Grouping(columns, levels), n, left, left.swapaxes(1, 2), products)
+
+
+def group_sums(frame: pd.DataFrame, by: Sequence[str], score: str = "score") -> pd.DataFrame:
+    """Number, sum and sum of squares of ``score`` by group: columns ``by``, ``n``, ``sum``, ``sum_of_squares``.
+
+    Rows with a missing score are left out. The same table as ``store.group_sums`` makes from a file with one scan.
+    """
+    import pandas as pd
+
+    present = frame[frame[score].notna()]
+    values = present[score].to_numpy(dtype=float)
+    codes = codes_of(present, by)
+    groups, levels = distinct_rows(codes)
+    table = pd.DataFrame(index=range(len(levels)))
+    first = np.full(len(levels), len(present), dtype=np.int64)
+    np.minimum.at(first, groups, np.arange(len(present)))
+    for column in by:
+        table[column] = present[column].to_numpy()[first]
+    table["n"] = np.bincount(groups, minlength=len(levels))
+    table["sum"] = np.bincount(groups, weights=values, minlength=len(levels))
+    table["sum_of_squares"] = np.bincount(groups, weights=values**2, minlength=len(levels))
+    return table

@@ -1,0 +1,127 @@
+"""Intervals by leaving out one level of each crossed facet at a time.
+
+Levels of facets (llms, personas, items) are what a claim generalises to, so they are what is resampled, never rows. For a facet with n levels
+V_f = (n - 1)/n * sum((theta_(j) - mean theta)^2); the facets' variances add up, because each facet brings its own sampling error. With two
+facets the error that belongs to single cells is in both terms and is taken off once for the components that rest on cells (the full cell and
+the residual). Estimate +- t sqrt(V), df = (sum V_f)^2 / sum(V_f^2 / (n_f - 1)) (Satterthwaite).
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.stats
+
+from persona_big5.variance.moments import moment_equations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from persona_big5.variance.design import Effect
+    from persona_big5.variance.groups import FloatArray, GroupSums
+
+FEWEST_LEVELS = 4
+"""A facet with fewer levels is not resampled: four points say nothing of a variance."""
+FEW_LEVELS = 10
+"""Below this many levels an interval is wide and leans on normal effects; results say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replicates:
+    """Leave-one-level-out values of a statistic: facet -> (n_levels, *shape of the statistic)."""
+
+    by_facet: dict[str, FloatArray]
+
+    def map(self, statistic: Callable[[FloatArray], FloatArray]) -> Replicates:
+        """The same leave-outs of a function of the statistic (applied to one replicate at a time)."""
+        return Replicates({facet: np.stack([statistic(row) for row in rows]) for facet, rows in self.by_facet.items()})
+
+
+def resampled_facets(sums: GroupSums, facets: Sequence[str]) -> list[str]:
+    """Those of the columns that have at least four levels."""
+    positions = {column: i for i, column in enumerate(sums.grouping.columns)}
+    return [f for f in facets if len(np.unique(sums.grouping.levels[:, positions[f]])) >= FEWEST_LEVELS]
+
+
+def leave_one_out(
+    sums: GroupSums,
+    effects: Sequence[Effect],
+    facets: Sequence[str],
+    statistic: Callable[[Mapping[str, FloatArray]], FloatArray],
+) -> Replicates:
+    """Compute ``statistic`` of the components again with each level of each facet left out in turn.
+
+    ``facets``: columns of ``sums`` to resample (use :func:`resampled_facets`); an llm goes with its variants because they carry its code.
+    """
+    replicates: dict[str, FloatArray] = {}
+    for facet in facets:
+        levels = np.unique(sums.grouping.levels[:, sums.grouping.columns.index(facet)])
+        rows = [statistic(moment_equations(sums.without(facet, int(level)), effects).solve()) for level in levels]
+        replicates[facet] = np.stack(rows)
+    return Replicates(replicates)
+
+
+def interval(
+    estimate: FloatArray, replicates: Replicates, *, cell_variance: FloatArray | None = None, confidence: float = 0.95
+) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper ends, of the shape of ``estimate``, untruncated; NaN where no facet could be resampled.
+
+    ``cell_variance`` is the sampling variance that belongs to single cells; it is taken off once where two facets are resampled, never below
+    the larger of the two facets' own variances.
+    """
+    if not replicates.by_facet:
+        return np.full_like(estimate, np.nan), np.full_like(estimate, np.nan)
+    variances, freedoms = [], []
+    for rows in replicates.by_facet.values():
+        n = len(rows)
+        variances.append((n - 1) / n * ((rows - rows.mean(axis=0)) ** 2).sum(axis=0))
+        freedoms.append(n - 1)
+    stacked = np.stack(variances)
+    total = stacked.sum(axis=0)
+    weights = np.asarray(freedoms, dtype=float).reshape(-1, *(1,) * estimate.ndim)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df = total**2 / (stacked**2 / weights).sum(axis=0)
+    df = np.where(np.isfinite(df), df, min(freedoms))
+    if cell_variance is not None and len(variances) == 2:  # noqa: PLR2004
+        total = np.maximum(total - cell_variance, stacked.max(axis=0))
+    half = scipy.stats.t.ppf(0.5 + confidence / 2, df) * np.sqrt(total)
+    return estimate - half, estimate + half
+
+
+@dataclass(frozen=True, slots=True)
+class CellVariance:
+    """Sampling variance of the full cell's and of the residual's component that belongs to single cells."""
+
+    full_cell: float
+    residual: float
+
+
+def cell_variance(cells: GroupSums, facet: str) -> CellVariance:
+    """Variance over cells of each cell's own contribution to a component, divided by the number of cells.
+
+    ``cells``: sums by full cell, shape ``(items,)``; contributions are averaged over items. A cell contributes its within-cell variance to
+    the residual, and its squared deviation from the additive effects of ``facet`` and of everything else to the full cell.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        means = np.where(cells.n > 0, cells.left / cells.n, np.nan)
+        within = np.where(cells.n > 1, (cells.products - cells.left**2 / cells.n) / (cells.n - 1), np.nan)
+    others, row, _ = cells.grouping.coarser([c for c in cells.grouping.columns if c != facet])
+    levels, column, _ = cells.grouping.coarser([facet])
+    table = np.full((len(others), len(levels), means.shape[1]), np.nan)
+    table[row, column] = means
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # rows and columns without any answer have no mean
+        for axis in (1, 0, 1, 0):
+            table = table - np.nanmean(table, axis=axis, keepdims=True)
+        expected = (1 - 1 / len(others)) * (1 - 1 / len(levels))
+        full = np.nanmean(table[row, column] ** 2 / expected - within / np.maximum(cells.n, 1), axis=1)
+        residual = np.nanmean(within, axis=1)
+    return CellVariance(_variance_of_mean(full), _variance_of_mean(residual))
+
+
+def _variance_of_mean(values: FloatArray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.var(ddof=1) / len(known)) if len(known) > 1 else 0.0

@@ -1,0 +1,126 @@
+"""How much is what: variance components item by item, then averaged over items (the trace of each level's covariance matrix / items)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from persona_big5.variance.components import Component, Ratio, component_lines, component_table
+from persona_big5.variance.design import Effect, Facet, crossing, identified_effects
+from persona_big5.variance.groups import sums_of_scores
+from persona_big5.variance.jackknife import cell_variance, interval, leave_one_out, resampled_facets
+from persona_big5.variance.moments import moment_equations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from persona_big5.variance.groups import FloatArray, GroupSums, IntArray
+    from persona_big5.variance.jackknife import Replicates
+
+RUN = "run"
+PERSONA_EFFECTS = ("persona", "llm:persona")
+
+
+@dataclass(frozen=True, slots=True)
+class LevelComponents:
+    """Variance components by level, averaged over items, and item by item.
+
+    ``by_item`` {effect: (items,)} raw estimates. ``run_to_persona`` is averaged run / averaged (persona + llm:persona). ``run_reason`` says
+    why runs could not be told from their cell ("" where they could). ``dropped`` {effect: reason}. ``resampled`` names the facets that
+    intervals generalise over.
+    """
+
+    components: dict[str, Component]
+    by_item: dict[str, FloatArray]
+    run_to_persona: Ratio | None
+    run_reason: str
+    dropped: dict[str, str]
+    resampled: tuple[str, ...]
+    effects: tuple[Effect, ...] = field(repr=False)
+
+    def __str__(self) -> str:
+        return component_lines(self.components)
+
+
+def level_effects(facets: Sequence[Facet]) -> list[Effect]:
+    """Main effects, two-way interactions, and the full cell of the facets of a cell."""
+    return crossing(facets, max_order=2)
+
+
+def level_components(scores: FloatArray, codes: IntArray, facets: Sequence[Facet]) -> LevelComponents:
+    """Split each item's variance over the facets of a cell and over runs within cells.
+
+    Parameters
+    ----------
+    scores : shape (N, items), one row per run of a cell, NaN missing (each item uses the rows where it is there)
+    codes : shape (N, facets), integer codes of the facets' columns, in the order of ``facets``
+    facets : facets of a cell (never items or runs); main effects, two-way interactions and the full cell are estimated, runs are the residual
+
+    Effects that cannot be told apart are dropped and named. Raises NotEstimableError where nothing can be estimated. Agrees with expected
+    mean squares on balanced data to 1e-8 and with lme4's REML within 2 % of the total variance on unbalanced data (tests/variance).
+    """
+    sums = sums_of_scores(scores, codes, [facet.column for facet in facets])
+    all_effects = level_effects(facets)
+    identified = identified_effects(all_effects, sums.grouping, n_observations=len(scores))
+    dropped = dict(identified.dropped)
+    single_runs = len(sums.grouping) == len(scores)
+    if single_runs:
+        dropped.pop(all_effects[-1].name)
+        dropped[RUN] = run_reason = "every cell was asked once: run noise cannot be told from the cell"
+    else:
+        run_reason = _why_run_is_no_noise(sums)
+    names = [*(effect.name for effect in identified.effects), all_effects[-1].name if single_runs else RUN]
+
+    solution = moment_equations(sums, identified.effects).solve()
+    averaged = _averaged(solution)
+    resampled = resampled_facets(sums, [facet.column for facet in facets if not facet.nested_in])
+    replicates = leave_one_out(sums, identified.effects, resampled, _averaged)
+    of_cells = {}
+    if len(resampled) == 2 and not single_runs:  # noqa: PLR2004
+        own = cell_variance(sums, resampled[-1])
+        of_cells = {RUN: own.residual} | {name: own.full_cell for name in names if name == all_effects[-1].name}
+    return LevelComponents(
+        components=component_table(
+            names,
+            averaged,
+            replicates,
+            cell_variance=of_cells,
+            without_interval=[facet.name for facet in facets if not {facet.column, *facet.nested_in} & set(resampled)],
+        ),
+        by_item=dict(zip(names, solution.values(), strict=True)),
+        run_to_persona=None if run_reason else _run_to_persona(names, averaged, replicates),
+        run_reason=run_reason,
+        dropped=dropped,
+        resampled=tuple(resampled),
+        effects=identified.effects,
+    )
+
+
+def _averaged(solution: Mapping[str, FloatArray]) -> FloatArray:
+    return np.array([np.nanmean(values) for values in solution.values()])
+
+
+def _why_run_is_no_noise(sums: GroupSums) -> str:
+    sums = sums.centred()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        within = np.nansum(sums.products - sums.left**2 / sums.n)
+    if within <= 1e-9 * sums.products.sum():
+        return "repeated answers never differ (temperature 0, or cached replies): run noise is not estimable, which is not reliability"
+    return ""
+
+
+def _run_to_persona(names: Sequence[str], averaged: FloatArray, replicates: Replicates) -> Ratio | None:
+    """Averaged run over averaged (persona + llm:persona), each component truncated at 0; None without persona variance."""
+    persona = [i for i, name in enumerate(names) if name in PERSONA_EFFECTS]
+
+    def ratio(components: FloatArray) -> FloatArray:
+        kept = np.maximum(components, 0.0)
+        return np.asarray(kept[-1] / kept[persona].sum())
+
+    if not persona or np.maximum(averaged[persona], 0.0).sum() == 0:
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low, high = interval(ratio(averaged), replicates.map(ratio))
+    return Ratio(float(ratio(averaged)), max(0.0, float(low)), float(high))

@@ -1,0 +1,105 @@
+"""Variance and covariance components by the method of moments, from group sums alone.
+
+Henderson's method I (Henderson 1953, Biometrics 9, 226-252; Searle, Casella & McCulloch 1992, ch. 5): for every effect e the sum over its
+levels of (sum of y)^2 / n is set equal to its expectation, which is linear in the components; the linear system is solved. Unbiased for
+any crossed or nested random design, whatever is missing, and identical to analysis of variance by expected mean squares where the data are
+balanced. With products of two variables in the place of squares the same equations give covariance components, so the variances are the
+diagonal of the matrices because they are one computation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from persona_big5.errors import NotEstimableError
+from persona_big5.variance.design import RESIDUAL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from persona_big5.variance.design import Effect
+    from persona_big5.variance.groups import FloatArray, GroupSums
+
+SINGULAR = 1e-10
+"""Smallest ratio of singular values of the (row-scaled) system that counts as solvable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """The moment equations of a design, ready to solve.
+
+    ``matrix`` (E + 1, E + 1, *shape) times the components equals ``sums`` (E + 1, *shape); the last row and column are the residual's.
+    ``matrix`` may have length 1 along an axis of shape that shares its counts.
+    """
+
+    names: tuple[str, ...]
+    matrix: FloatArray
+    sums: FloatArray
+
+    def solve(self) -> dict[str, FloatArray]:
+        """Components by name, each of shape ``shape``, untruncated; NaN where the equations of a quantity are singular."""
+        shape = np.broadcast_shapes(self.matrix.shape[2:], self.sums.shape[1:])
+        matrix = np.moveaxis(self.matrix, (0, 1), (-2, -1))
+        sums = np.moveaxis(np.broadcast_to(self.sums, (len(self.names), *shape)), 0, -1)
+        scale = np.abs(matrix).max(axis=-1, keepdims=True)
+        scale = np.where(scale == 0, 1.0, scale)
+        singular_values = np.linalg.svd(matrix / scale, compute_uv=False)
+        sound = singular_values[..., -1] > SINGULAR * singular_values[..., 0]
+        safe = np.where(sound[..., None, None], matrix / scale, np.eye(len(self.names)))
+        solution = np.linalg.solve(safe, (sums / scale[..., 0])[..., None])[..., 0]
+        solution = np.where(sound[..., None], solution, np.nan)
+        return {name: solution[..., i] for i, name in enumerate(self.names)}
+
+
+def moment_equations(sums: GroupSums, effects: Sequence[Effect]) -> Moments:
+    """Set up Henderson's method I for ``effects`` and a residual.
+
+    ``sums``: group sums whose columns include those of all effects. Groups without observations contribute nothing.
+    Raises NotEstimableError where fewer than two observations are left.
+    """
+    sums = sums.centred()
+    grouped = _group(sums, effects)
+    total_n = sums.n.sum(axis=0)
+    if total_n.max() < 2:
+        raise NotEstimableError("fewer than two answers: no variance can be computed")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        correction = sums.left.sum(axis=0) * sums.right.sum(axis=0) / total_n
+        products = sums.products.sum(axis=0)
+        rows = [grouped[effect.columns].sum_of_mean_products() - correction for effect in effects]
+        matrix = np.empty((len(effects) + 1, len(effects) + 1, *total_n.shape))
+        of_mean = [(grouped[f.columns].n ** 2).sum(axis=0) / total_n for f in effects]
+        for i, e in enumerate(effects):
+            for j, f in enumerate(effects):
+                matrix[i, j] = _expected(grouped, e, f) - of_mean[j]
+            matrix[i, -1] = (grouped[e.columns].n > 0).sum(axis=0) - 1.0
+        for j in range(len(effects)):
+            matrix[-1, j] = total_n - of_mean[j]
+        matrix[-1, -1] = total_n - 1.0
+    names = (*(effect.name for effect in effects), RESIDUAL)
+    return Moments(names, matrix, np.stack([*rows, products - correction]))
+
+
+def _group(sums: GroupSums, effects: Sequence[Effect]) -> dict[frozenset[str], GroupSums]:
+    """Group sums of every effect, and of every union of two effects, each from the smallest table that holds its columns."""
+    wanted = {e.columns | f.columns for e in effects for f in effects}
+    tables = {sums.columns: sums}
+    for columns in sorted(wanted, key=lambda columns: (-len(columns), sorted(columns))):
+        if columns not in tables:
+            smallest = min((t for c, t in tables.items() if columns < c), key=lambda table: len(table.grouping))
+            tables[columns] = smallest.by(columns)
+    return tables
+
+
+def _expected(grouped: dict[frozenset[str], GroupSums], e: Effect, f: Effect) -> FloatArray:
+    """Coefficient of the component of f in the uncorrected sum of squares of e: sum over g in e of (sum over h in f of n_gh^2) / n_g."""
+    of_e = grouped[e.columns]
+    if f.columns <= e.columns:
+        return of_e.n.sum(axis=0)
+    joint = grouped[e.columns | f.columns]
+    if joint.n.max() <= 1:
+        return (of_e.n > 0).sum(axis=0).astype(float)
+    _, _, add = joint.grouping.coarser(e.columns)
+    return np.asarray(np.nansum(add(joint.n**2) / of_e.n, axis=0))
