@@ -1,0 +1,226 @@
+"""The long table: one row per asking of one item, the one form in which answers are analysed, imported and exported."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from persona_big5.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+KEY_DEFAULTS: dict[str, str] = {
+    "llm": "unknown",
+    "variant": "none",
+    "persona": "none",
+    "context": "neutral",
+    "item_id": "",
+    "wording": "a",
+    "option_order": "forward",
+    "answer_mode": "sample",
+    "format": "text",
+    "reasoning": "off",
+    "layout": "unknown",
+    "wave": "1",
+    "occasion": "",
+    "run": "1",
+}
+"""Columns that name one asking of one item, and the level each takes where a table has no such column."""
+KEY = tuple(KEY_DEFAULTS)
+BESIDE_KEY = ("scale", "keyed", "score_min", "score_max", "session", "position", "raw_response", "state", "score")
+ATTRIBUTES = ("family", "size", "recipe", "training_seed", "persona_group", "tags")
+"""Descriptions of an llm, a variant or a persona that are kept as covariates."""
+ALIASES = {"model": "llm", "item": "item_id", "rating": "score", "value": "score", "response": "raw_response"}
+NAMES = frozenset({*KEY, *BESIDE_KEY, *ATTRIBUTES, *ALIASES, "dataset"})
+"""Names that are never items of a wide table."""
+MISSING = ("", "NA", "NaN", "nan", "null", "None")
+
+
+def read_long(
+    path: Path,
+    mapping: Mapping[str, str] | None = None,
+    *,
+    items: Sequence[str] | None = None,
+    keys: Path | None = None,
+) -> pd.DataFrame:
+    """Read answers from a CSV (also .gz), Parquet or JSON-lines file into the long table.
+
+    Parameters
+    ----------
+    path : a long table (it has an item and a score) or a wide one (every other numeric column is an item)
+    mapping : {our column: the file's column}; a column used here no longer counts under its own name
+    items : keep only these items
+    keys : JSON file {scale: [item, "-item", ...]} giving scales and reversals; items in no scale are left out
+
+    Returns
+    -------
+    The key columns, then scale ... score, then attributes, in that order, columns that the file does not have with one constant level or
+    missing. ``score`` is a float in the raw direction, NaN missing. ``attrs["notes"]`` says in words what was assumed or left aside.
+
+    Raises DataError for an unreadable file, two sources for one column, text where a score belongs, and duplicate keys.
+    """
+    raw = _read(path)
+    notes: list[str] = []
+    frame = _rename(raw, mapping or {}, path)
+    long = "item_id" in frame.columns and "score" in frame.columns
+    frame = frame if long else _melt(frame, items, path, notes)
+    for column, default in KEY_DEFAULTS.items():
+        frame[column] = _as_key(frame[column], default) if column in frame.columns else default
+    frame["score"] = _as_score(frame["score"], path)
+    for column in BESIDE_KEY:
+        if column not in frame.columns:
+            frame[column] = None
+    if items:
+        frame = _only(frame, items, path)
+    if keys is not None:
+        frame = _apply_keys(frame, keys, notes)
+    _refuse_duplicates(frame, path)
+    order = [*KEY, *BESIDE_KEY, *(column for column in frame.columns if column not in (*KEY, *BESIDE_KEY, "dataset"))]
+    table = frame[order].reset_index(drop=True)
+    for column in ("keyed", "score_min", "score_max", "position"):
+        table[column] = pd.to_numeric(table[column], errors="coerce")
+    table.attrs["notes"] = notes
+    return table
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    name = path.name.removesuffix(".gz")
+    try:
+        if name.endswith(".parquet"):
+            return pd.read_parquet(path)
+        if name.endswith((".jsonl", ".ndjson")):
+            return pd.read_json(path, lines=True, dtype=False)
+        return pd.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False)
+    except (ValueError, UnicodeDecodeError, OSError, pd.errors.ParserError) as error:
+        raise DataError(f"{path}: cannot be read as a table ({error}); give a CSV, Parquet or JSON-lines file") from error
+
+
+def _rename(frame: pd.DataFrame, mapping: Mapping[str, str], path: Path) -> pd.DataFrame:
+    if absent := [source for source in mapping.values() if source not in frame.columns]:
+        raise DataError(
+            f"{path}: --map names {', '.join(map(repr, absent))}, which the table does not have; its columns are {', '.join(frame.columns)}"
+        )
+    sources: dict[str, list[str]] = {ours: [theirs] for ours, theirs in mapping.items()}
+    for column in frame.columns:
+        if column in mapping.values():
+            continue
+        ours = ALIASES.get(column, column)
+        if column == "response" and pd.api.types.is_numeric_dtype(frame[column]):
+            continue  # only a text `response` is a raw reply
+        sources.setdefault(ours, []).append(column)
+    for ours, theirs in sources.items():
+        if len(theirs) > 1:
+            raise DataError(
+                f"{path}: columns {' and '.join(map(repr, theirs))} both mean '{ours}'; say which with --map {ours}={theirs[0]}"
+            )
+    renamed = {theirs[0]: ours for ours, theirs in sources.items()}
+    return frame.rename(columns=renamed)
+
+
+def _melt(frame: pd.DataFrame, items: Sequence[str] | None, path: Path, notes: list[str]) -> pd.DataFrame:
+    """Wide to long: each row is one session, each numeric column that is no known name an item."""
+    numeric = [column for column in frame.columns if pd.api.types.is_numeric_dtype(frame[column])]
+    columns = list(items) if items else [column for column in numeric if column not in NAMES]
+    if unknown := [column for column in columns if column not in frame.columns]:
+        raise DataError(f"{path}: no column {', '.join(map(repr, unknown))}; the table has {', '.join(frame.columns)}")
+    if not columns:
+        raise DataError(
+            f"{path}: neither a long table (columns item_id and score) nor a wide one (numeric columns as items); "
+            f"its columns are {', '.join(frame.columns)}; name them with --map, e.g. --map item_id=question"
+        )
+    kept = [column for column in frame.columns if column in NAMES and column not in ("item_id", "score")]
+    if left := [column for column in frame.columns if column not in columns and column not in kept]:
+        notes.append(f"wide table: columns {', '.join(left)} are taken as descriptions, not as items")
+    wide = frame[[*kept, *columns]].assign(session=[f"row {i}" for i in range(1, len(frame) + 1)])
+    if not set(kept) & set(KEY):
+        wide["persona"] = [f"row {i}" for i in range(1, len(frame) + 1)]
+        notes.append("wide table without key columns: every row is taken as one respondent")
+    ids = [column for column in wide.columns if column not in columns]
+    return wide.melt(id_vars=ids, value_vars=columns, var_name="item_id", value_name="score")
+
+
+def _as_key(values: pd.Series, default: str) -> pd.Series:
+    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
+        values = values.astype("Int64")
+    return values.astype("string").fillna(default).astype("category")
+
+
+def _as_score(values: pd.Series, path: Path) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(values):
+        return values.astype(float)
+    text = values.astype("string").str.strip()
+    numbers = pd.to_numeric(text.where(~text.isin(MISSING)), errors="coerce")
+    wrong = numbers.isna() & text.notna() & ~text.isin(MISSING)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong.to_numpy(dtype=bool))[0])
+        raise DataError(
+            f"{path}: {int(wrong.sum())} scores are not numbers; the first, {text.iloc[row]!r}, is in row {row + 2}. "
+            "Leave a missing answer empty, or map replies in words with --map raw_response=<column>"
+        )
+    return numbers.astype(float)
+
+
+def _only(frame: pd.DataFrame, items: Sequence[str], path: Path) -> pd.DataFrame:
+    known = set(frame["item_id"].unique())
+    if unknown := [item for item in items if item not in known]:
+        raise DataError(f"{path}: no item {', '.join(map(repr, unknown))}; the table has {', '.join(sorted(known)[:20])}")
+    kept = frame[frame["item_id"].isin(list(items))].copy()
+    kept["item_id"] = kept["item_id"].astype("string").astype("category")
+    return kept
+
+
+def read_keys(path: Path) -> dict[str, list[tuple[str, int]]]:
+    """Read scoring keys {scale: [item, "-item", ...]} as {scale: [(item, +1 or -1), ...]}."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as JSON ({error}); write {{\"scale\": [\"item1\", \"-item2\"]}}") from error
+    if not isinstance(raw, dict) or not all(isinstance(v, list) and all(isinstance(i, str) for i in v) for v in raw.values()):
+        raise DataError(f"{path}: keys must be {{\"scale\": [\"item1\", \"-item2\"]}}")
+    return {scale: [(item.removeprefix("-"), -1 if item.startswith("-") else 1) for item in listed] for scale, listed in raw.items()}
+
+
+def _apply_keys(frame: pd.DataFrame, keys: Path, notes: list[str]) -> pd.DataFrame:
+    rows = {item: (scale, sign) for scale, listed in read_keys(keys).items() for item, sign in listed}
+    known = set(frame["item_id"].unique())
+    if not known & set(rows):
+        raise DataError(f"{keys}: none of its items is in the table, which has {', '.join(sorted(known)[:20])}")
+    if absent := sorted(set(rows) - known):
+        notes.append(f"keys name items that the table does not have: {', '.join(absent)}")
+    if unkeyed := sorted(known - set(rows)):
+        notes.append(f"items in no scale of the keys are left out: {', '.join(unkeyed)}")
+    frame = frame[frame["item_id"].isin(list(rows))].copy()
+    items = frame["item_id"].astype(object)
+    frame["scale"] = items.map({item: scale for item, (scale, _) in rows.items()})
+    frame["keyed"] = items.map({item: sign for item, (_, sign) in rows.items()})
+    return frame
+
+
+def _refuse_duplicates(frame: pd.DataFrame, path: Path) -> None:
+    duplicated = frame.duplicated(list(KEY), keep=False)
+    if not duplicated.any():
+        return
+    first = frame[duplicated].iloc[0]
+    twins = frame[(frame[list(KEY)] == first[list(KEY)]).all(axis=1)]
+    shown = ", ".join(f"{column}={first[column]}" for column in KEY if frame[column].nunique() > 1)
+    apart = [
+        column
+        for column in frame.columns
+        if column not in (*KEY, "score", "raw_response") and not frame.duplicated([*KEY, column]).any()
+    ]
+    advice = (
+        f"column '{apart[0]}' would tell them apart: map it to a key column, e.g. --map run={apart[0]}"
+        if apart
+        else "no column tells them apart: remove the repeated rows, or number them in a column `run`"
+    )
+    raise DataError(
+        f"{path}: {int(duplicated.sum())} rows share their key with another; the first ({shown}) stands in rows "
+        f"{', '.join(str(int(i) + 2) for i in twins.index[:5])}. {advice}"
+    )
