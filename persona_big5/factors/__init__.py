@@ -1,1 +1,1 @@
-"""Structure of a correlation matrix: how many factors there are, which ones, and whether they are the same elsewhere."""
+"""Structure of a correlation matrix: how many factors there are, which ones, and whether they are found elsewhere."""

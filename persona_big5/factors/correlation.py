@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from persona_big5.errors import DataError
+from persona_big5.factors.matrices import checked_scores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +63,7 @@ def pearson(scores: NDArray[np.float64]) -> Correlation:
     with which it agrees to 1e-8 on five data sets, one of them with missing answers (largest difference seen: 5e-11,
     the last digit R printed).
     """
-    scores = _table(scores)
+    scores = checked_scores(scores)
     observed = ~np.isnan(scores)
     present = observed.astype(np.float64)
     counts = observed.sum(axis=0)
@@ -97,7 +97,7 @@ def spearman(scores: NDArray[np.float64]) -> Correlation:
     DataError
         When `scores` is no two-dimensional table.
     """
-    scores = _table(scores)
+    scores = checked_scores(scores)
     present = (~np.isnan(scores)).astype(np.float64)
     matrix = pd.DataFrame(scores).corr(method="spearman", min_periods=MIN_PAIRS).to_numpy(copy=True)
     return Correlation(matrix, np.rint(present.T @ present).astype(np.int64))
@@ -121,10 +121,3 @@ def correlation_of(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     matrix: NDArray[np.float64] = covariance / np.outer(scale, scale)
     np.fill_diagonal(matrix, np.where(np.isnan(scale), np.nan, 1.0))
     return matrix
-
-
-def _table(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    scores = np.asarray(scores, dtype=np.float64)
-    if scores.ndim != 2:
-        raise DataError(f"scores have {scores.ndim} dimension(s), shape {scores.shape}; give respondents x items")
-    return scores

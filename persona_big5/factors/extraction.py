@@ -179,7 +179,7 @@ def fit_factors(
 
 
 def most_factors(n_items: int) -> int:
-    """Return the most factors that `n_items` items identify, (2p + 1 - sqrt(8p + 1)) / 2 rounded down (Ledermann, 1937).
+    """Return the most factors that p items identify, (2p + 1 - sqrt(8p + 1)) / 2 rounded down (Ledermann, 1937).
 
     >>> most_factors(6), most_factors(25)
     (3, 18)

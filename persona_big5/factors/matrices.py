@@ -1,4 +1,4 @@
-"""The check every method makes of the correlation matrix it is given."""
+"""The checks every method makes of the scores or the correlation matrix it is given."""
 
 from __future__ import annotations
 
@@ -49,3 +49,11 @@ def checked_correlation(R: NDArray[np.float64], items: Sequence[str] | None = No
             f"a correlation matrix has ones on its diagonal; entry {i + 1} is {R[i, i]:.6g}; use correlation_of() first"
         )
     return R
+
+
+def checked_scores(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `scores` as a float array if it is a table of respondents x items, else raise DataError."""
+    scores = np.asarray(scores, dtype=np.float64)
+    if scores.ndim != 2:
+        raise DataError(f"scores have {scores.ndim} dimension(s), shape {scores.shape}; give respondents x items")
+    return scores

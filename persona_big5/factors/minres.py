@@ -148,7 +148,7 @@ def _start(R: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _solve(state: _Spectrum, free: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Solve for the Newton step of the free uniquenesses, with the Hessian's semi-definite part where it is indefinite."""
+    """Newton step of the free uniquenesses, with the Hessian's semi-definite part where the whole is indefinite."""
     gradient = state.gradient[free]
     block = np.ix_(free, free)
     try:

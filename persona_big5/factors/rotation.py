@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 # The package's public rotate_factors() hides the iterations, without which convergence cannot be told.
-from statsmodels.multivariate.factor_rotation._gpa_rotation import (
-    GPA,
-    oblimin_objective,
-    orthomax_objective,
-    vgQ_target,
-)
+from statsmodels.multivariate.factor_rotation._gpa_rotation import GPA
 
 from persona_big5.errors import DataError, PersonaBig5Error
 
@@ -29,7 +23,7 @@ RotationMethod = Literal["none", "varimax", "promax", "oblimin", "quartimin", "g
 
 _TOLERANCE = 1e-6  # Frobenius norm of the projected gradient
 _MAX_STEPS = 2000
-_SAME_OPTIMUM = 1e-6  # relative difference of criterion values
+_DECIMALS = 6  # criterion values that agree to this many belong to one optimum
 _GEOMIN_EPSILON = 0.01
 _PROMAX_POWER = 4
 
@@ -46,7 +40,7 @@ class Rotation:
         Shape (k, k); the identity for orthogonal rotations. ``loadings @ factor_correlations @ loadings.T`` is what
         it was before rotation.
     criterion
-        Value of the minimised criterion (for promax, of its varimax); None where nothing is minimised.
+        Value of the minimised criterion (for promax, of its varimax); NaN where nothing is minimised.
     converged
         The projected gradient vanished at the best solution.
     n_local_optima
@@ -56,7 +50,7 @@ class Rotation:
 
     loadings: NDArray[np.float64]
     factor_correlations: NDArray[np.float64]
-    criterion: float | None
+    criterion: float
     converged: bool
     n_local_optima: int
 
@@ -110,18 +104,30 @@ def rotate(
         raise DataError(f"target has shape {np.shape(target)}, loadings {loadings.shape}; they must be equal")
     k = loadings.shape[1]
     if method == "none" or k == 1:
-        return Rotation(loadings, np.eye(k), None, converged=True, n_local_optima=1)
+        return Rotation(loadings, np.eye(k), np.nan, converged=True, n_local_optima=1)
     if method in ("varimax", "promax"):
         return _varimax_family(loadings, method, random_starts, seed)
     return _best(loadings, _criterion(method, target), "oblique", random_starts, seed)
 
 
 def _criterion(method: str, target: NDArray[np.float64] | None) -> Criterion:
-    if method == "geomin":
-        return _geomin
-    if method == "target":
-        return lambda L: vgQ_target(target, L=L, rotation_method="oblique")
-    return lambda L: oblimin_objective(L=L, gamma=0, rotation_method="oblique")
+    if target is not None:
+        return lambda L: (float(((L - target) ** 2).sum()), 2 * (L - target))
+    return _geomin if method == "geomin" else _quartimin
+
+
+def _quartimin(L: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    """Half the sum over pairs of factors of products of squared loadings (Jennrich & Sampson, 1966), and its gradient."""
+    squared = L**2
+    others = squared.sum(axis=1, keepdims=True) - squared
+    return float((squared * others).sum()) / 4, L * others
+
+
+def _varimax(L: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    """Minus the variance of squared loadings within factors (Kaiser, 1958), times p/4, and its gradient."""
+    squared = L**2
+    deviations = squared - squared.mean(axis=0)
+    return -float((squared * deviations).sum()) / 4, -L * deviations
 
 
 def _geomin(L: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -132,17 +138,17 @@ def _geomin(L: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
 
 
 def _varimax_family(loadings: NDArray[np.float64], method: str, random_starts: int, seed: int) -> Rotation:
-    """Rotate rows of unit length, then give them their length back: Kaiser's normalisation, for promax too, as psych."""
+    """Rotate rows of unit length, then give them their length back (Kaiser), for promax too as psych does."""
     length = np.sqrt((loadings**2).sum(axis=1, keepdims=True))
     length[length == 0] = 1.0
-    rotated = _best(loadings / length, lambda L: orthomax_objective(L=L, gamma=1), "orthogonal", random_starts, seed)
+    rotated = _best(loadings / length, _varimax, "orthogonal", random_starts, seed)
     if method == "promax":
         rotated = _promax(rotated)
     return replace(rotated, loadings=rotated.loadings * length)
 
 
 def _promax(varimax: Rotation) -> Rotation:
-    """Fit varimax loadings to their own powers by least squares (Hendrickson & White, 1964), factors of unit variance."""
+    """Fit varimax loadings to their own powers by least squares (Hendrickson & White, 1964), unit factor variances."""
     L = varimax.loadings
     fitted = np.linalg.lstsq(L, L * np.abs(L) ** (_PROMAX_POWER - 1), rcond=None)[0]
     fitted = fitted * np.sqrt(np.diag(np.linalg.inv(fitted.T @ fitted)))
@@ -161,21 +167,9 @@ def _best(
     rng = np.random.default_rng(seed)
     starts = [np.eye(k), *(np.linalg.qr(rng.standard_normal((k, k)))[0] for _ in range(random_starts))]
     tried = [_project(loadings, criterion, kind, start) for start in starts]
-    best = tried[0]
-    for other in tried[1:]:
-        if _lower(other, best):
-            best = other
-    arrived = sorted(one.criterion for one in tried if one.converged and one.criterion is not None)
-    distinct = sum(later - earlier > _SAME_OPTIMUM * max(1.0, abs(later)) for earlier, later in pairwise(arrived))
-    return replace(best, n_local_optima=distinct + 1)
-
-
-def _lower(other: Rotation, best: Rotation) -> bool:
-    """Whether `other` is the better solution: converged where `best` is not, else a clearly lower criterion."""
-    if other.converged != best.converged:
-        return other.converged
-    a, b = other.criterion, best.criterion
-    return a is not None and b is not None and a < b - _SAME_OPTIMUM * max(1.0, abs(b))
+    best = min(tried, key=lambda one: (not one.converged, round(one.criterion, _DECIMALS)))
+    optima = {round(one.criterion, _DECIMALS) for one in tried if one.converged}
+    return replace(best, n_local_optima=max(len(optima), 1))
 
 
 def _project(loadings: NDArray[np.float64], criterion: Criterion, kind: str, start: NDArray[np.float64]) -> Rotation:

@@ -1,0 +1,158 @@
+"""Are these the same factors? Tucker's congruence, matching of columns, Procrustes rotation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.linalg import orthogonal_procrustes
+from scipy.optimize import linear_sum_assignment
+
+from persona_big5.errors import DataError
+from persona_big5.factors.minres import minres
+from persona_big5.factors.rotation import RotationMethod, rotate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Loadings with their columns in the order and direction of a target's.
+
+    Attributes
+    ----------
+    loadings
+        Shape (p, k): ``given[:, permutation] * signs``.
+    permutation
+        Column of the given loadings that stands in each place (k,).
+    signs
+        +1 or -1 by place (k,).
+    phi
+        Congruence of each column with the target's (k,); not negative; NaN where either column is all zeros.
+    """
+
+    loadings: NDArray[np.float64]
+    permutation: NDArray[np.int64]
+    signs: NDArray[np.float64]
+    phi: NDArray[np.float64]
+
+    def __str__(self) -> str:
+        return "congruence by factor: " + " ".join(f"{phi:.3f}" for phi in self.phi)
+
+
+def tucker_phi(A: NDArray[np.float64], B: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Tucker's congruence of every column of `A` with every column of `B`: their cosine (Tucker, 1951).
+
+    Parameters
+    ----------
+    A, B
+        Shapes (p, k) and (p, m), the same items in the same order, without NaN.
+
+    Returns
+    -------
+    Shape (k, m), in [-1, 1]; NaN in the row or column of a column of zeros.
+
+    Raises
+    ------
+    DataError
+        When the numbers of items differ.
+
+    Notes
+    -----
+    Agrees with R's ``psych::factor.congruence`` to 1e-8 (bfi, women against men).
+    """
+    A, B = _same_items(A, B)
+    lengths = np.outer(np.linalg.norm(A, axis=0), np.linalg.norm(B, axis=0))
+    phi: NDArray[np.float64] = np.clip(A.T @ B / np.where(lengths > 0, lengths, np.nan), -1.0, 1.0)
+    return phi
+
+
+def align(loadings: NDArray[np.float64], target: NDArray[np.float64]) -> Alignment:
+    """Permute and reflect columns so that the sum of absolute congruences with the target's is largest.
+
+    Parameters
+    ----------
+    loadings, target
+        Both (p, k), the same items in the same order, without NaN.
+
+    Raises
+    ------
+    DataError
+        When the shapes differ.
+
+    Notes
+    -----
+    The assignment is the best of all (Hungarian method), not greedy.
+    """
+    loadings, target = _same_shape(loadings, target)
+    phi = tucker_phi(loadings, target)
+    rows, columns = linear_sum_assignment(np.nan_to_num(np.abs(phi)), maximize=True)
+    permutation = rows[np.argsort(columns)]
+    matched = phi[permutation, np.arange(phi.shape[1])]
+    signs = np.where(matched < 0, -1.0, 1.0)
+    return Alignment(loadings[:, permutation] * signs, permutation, signs, np.abs(matched))
+
+
+def procrustes(loadings: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rotate `loadings` orthogonally to the least squares fit to `target` (Schoenemann, 1966).
+
+    Parameters
+    ----------
+    loadings, target
+        Both (p, k), the same items in the same order, without NaN.
+
+    Returns
+    -------
+    Shape (p, k). Congruence after this is inflated even for random loadings: compare it with random targets.
+
+    Raises
+    ------
+    DataError
+        When the shapes differ.
+    """
+    loadings, target = _same_shape(loadings, target)
+    rotation, _ = orthogonal_procrustes(loadings, target)
+    return np.asarray(loadings @ rotation, dtype=np.float64)
+
+
+def split_half_congruence(
+    first: NDArray[np.float64], second: NDArray[np.float64], n_factors: int, rotation: RotationMethod = "oblimin"
+) -> NDArray[np.float64]:
+    """Congruence of the factors of two correlation matrices, each factored (minres) and rotated on its own.
+
+    Parameters
+    ----------
+    first, second
+        Correlation matrices (p, p) of two halves, without NaN, positive definite or not (as for `minres`, not checked).
+    n_factors
+        Of both.
+    rotation
+        The same criterion for both, from one fixed start: neither half is turned towards the other.
+
+    Returns
+    -------
+    Shape (k,): phi of matched factors, in the order of the first half's factors. Their mean is the usual summary.
+
+    Raises
+    ------
+    NotEstimableError
+        When `n_factors` is not between 1 and p - 1.
+    """
+    A, B = (rotate(minres(R, n_factors).loadings, rotation, random_starts=0).loadings for R in (first, second))
+    return align(B, A).phi
+
+
+def _same_items(A: NDArray[np.float64], B: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    A, B = np.asarray(A, dtype=np.float64), np.asarray(B, dtype=np.float64)
+    if A.ndim != 2 or B.ndim != 2 or len(A) != len(B):
+        raise DataError(f"loadings of shape {A.shape} and {B.shape} are not of the same items; give items x factors")
+    return A, B
+
+
+def _same_shape(A: NDArray[np.float64], B: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    A, B = _same_items(A, B)
+    if A.shape != B.shape:
+        raise DataError(f"{A.shape[1]} and {B.shape[1]} factors cannot be matched one to one; extract as many of both")
+    return A, B
