@@ -1,0 +1,216 @@
+"""How far a survey is: what is answered, in which states, at what cost and rate, and what was wasted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from persona_big5.store.reading import connect_reading
+from persona_big5.store.records import OPEN_STATES
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    import duckdb
+
+RATE_WINDOW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class VariantCoverage:
+    """Administrations of one llm × variant: ``planned`` in force, ``settled`` of them need no further asking."""
+
+    llm: str
+    variant: str
+    planned: int
+    settled: int
+    states: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What one llm × variant's provider called the model that answered; more than one for the same means it changed meanwhile."""
+
+    llm: str
+    variant: str
+    model_returned: str | None
+    fingerprint: str | None
+    replies: int
+    first: datetime
+    last: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """State of a database, counted from the tables and the journal.
+
+    ``cost`` is in USD, over the exchanges whose price is known; ``cost_unknown`` counts the others that brought a reply. ``rate`` is
+    settled administrations per minute in the last five minutes and ``time_left`` what remains at that rate; both are None when
+    nothing came back in that time. ``retries`` counts requests after the first of their turn, ``failed_attempts`` those that brought
+    no readable reply, ``repeated_replies`` readable replies to what another reply answers, and ``wasted_cost`` what both cost.
+    ``changed`` lists the llms whose provider answered under more than one model name or fingerprint.
+    """
+
+    planned: int
+    settled: int
+    superseded: int
+    states: dict[str, int]
+    coverage: tuple[VariantCoverage, ...]
+    exchanges: int
+    cost: float
+    cost_unknown: int
+    tokens_in: int
+    tokens_out: int
+    rate: float | None
+    time_left: timedelta | None
+    retries: int
+    failed_attempts: int
+    repeated_replies: int
+    wasted_cost: float
+    changed: tuple[Identity, ...]
+
+    def __str__(self) -> str:
+        share = f" ({self.settled / self.planned:.1%})" if self.planned else ""
+        lines = [f"{self.settled:,} of {self.planned:,} administrations settled{share}", _counts(self.states)]
+        if self.superseded:
+            lines.append(f"{self.superseded:,} more are superseded by an edited text")
+        width = max((len(f"{row.llm} / {row.variant}") for row in self.coverage), default=0)
+        lines += [
+            f"  {f'{row.llm} / {row.variant}':<{width}}  {row.settled:>9,} of {row.planned:<9,} {_counts(row.states)}"
+            for row in self.coverage
+        ]
+        unknown = f" and {self.cost_unknown:,} replies of unknown price" if self.cost_unknown else ""
+        lines.append(
+            f"{self.exchanges:,} exchanges: {self.cost:.4f} USD{unknown}; "
+            f"{self.tokens_in:,} tokens in, {self.tokens_out:,} tokens out"
+        )
+        lines.append(
+            f"{self.retries:,} retries; wasted: {self.failed_attempts:,} failed attempts and {self.repeated_replies:,} repeated "
+            f"replies, {self.wasted_cost:.4f} USD"
+        )
+        if self.rate is None:
+            lines.append("nothing came back in the last five minutes")
+        else:
+            left = "" if self.time_left is None else f"; about {_rounded(self.time_left)} left"
+            lines.append(f"{self.rate:,.0f} settled a minute over the last five minutes{left}")
+        for identity in self.changed:
+            lines.append(
+                f"changed: {identity.llm} / {identity.variant} answered {identity.replies:,} times as "
+                f"{identity.model_returned} {identity.fingerprint or ''} "
+                f"({identity.first:%Y-%m-%d %H:%M} to {identity.last:%Y-%m-%d %H:%M} UTC)"
+            )
+        return "\n".join(lines)
+
+
+def _counts(states: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {state}" for state, count in states.items())
+
+
+def _rounded(left: timedelta) -> str:
+    return str(timedelta(seconds=round(left.total_seconds())))
+
+
+def status(path: str | PathLike[str], *, now: datetime | None = None) -> Status:
+    """Count what a database has, also while a run is going on.
+
+    Parameters
+    ----------
+    path
+        The database.
+    now
+        End of the time over which the rate is taken; default: this moment.
+
+    Raises
+    ------
+    StoreError
+        As `connect_reading`.
+    """
+    now = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
+    with connect_reading(path) as connection:
+        coverage = _coverage(connection)
+        requests = _row(connection, _REQUESTS, {"open": sorted(OPEN_STATES)})
+        superseded = _row(connection, "SELECT count(*) AS superseded FROM administration WHERE superseded", {})
+        recent = _row(connection, _RECENT, {"open": sorted(OPEN_STATES), "since": now - RATE_WINDOW})
+        changed = tuple(Identity(*row) for row in connection.execute(_CHANGED).fetchall())
+    planned = sum(row.planned for row in coverage)
+    settled = sum(row.settled for row in coverage)
+    states: Counter[str] = Counter()
+    for row in coverage:
+        states.update(row.states)
+    rate = _per_minute(recent["settled"], recent["first"], now)
+    return Status(
+        planned=planned,
+        settled=settled,
+        states=dict(sorted(states.items())),
+        coverage=coverage,
+        rate=rate,
+        time_left=timedelta(minutes=(planned - settled) / rate) if rate else None,
+        changed=changed,
+        **requests,
+        **superseded,
+    )
+
+
+def _coverage(connection: duckdb.DuckDBPyConnection) -> tuple[VariantCoverage, ...]:
+    found = connection.execute(_STATES).fetchall()
+    rows = []
+    for (llm, variant), group in groupby(found, key=lambda row: row[:2]):
+        states = {state: count for _, _, state, count in group}
+        settled = sum(count for state, count in states.items() if state not in OPEN_STATES)
+        rows.append(VariantCoverage(llm, variant, sum(states.values()), settled, states))
+    return tuple(rows)
+
+
+def _row(connection: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, object]) -> dict[str, Any]:
+    result = connection.execute(query, parameters)
+    names = [column[0] for column in result.description or ()]
+    return dict(zip(names, result.fetchone() or (), strict=True))
+
+
+def _per_minute(count: int, first: datetime | None, now: datetime) -> float | None:
+    """Rate since the window began, or since the first request in it when that is later."""
+    if first is None:
+        return None
+    elapsed = min(now - first, RATE_WINDOW)
+    return count / max(elapsed.total_seconds(), 1.0) * 60
+
+
+_STATES = """
+SELECT llm, variant, coalesce(state, 'not_asked') AS state, count(*)
+FROM administration LEFT JOIN answer USING (administration)
+WHERE NOT superseded
+GROUP BY ALL ORDER BY ALL
+"""
+
+_REQUESTS = """
+WITH used AS (SELECT DISTINCT exchange FROM answer WHERE state NOT IN (SELECT unnest($open)))
+SELECT
+    count(*) AS exchanges,
+    coalesce(sum(cost), 0.0) AS cost,
+    count(*) FILTER (cost IS NULL AND text IS NOT NULL) AS cost_unknown,
+    coalesce(sum(tokens_in), 0)::BIGINT AS tokens_in,
+    coalesce(sum(tokens_out), 0)::BIGINT AS tokens_out,
+    count(*) FILTER (attempt > 1) AS retries,
+    count(*) FILTER (used.exchange IS NULL AND text IS NULL) AS failed_attempts,
+    count(*) FILTER (used.exchange IS NULL AND text IS NOT NULL) AS repeated_replies,
+    coalesce(sum(cost) FILTER (used.exchange IS NULL), 0.0) AS wasted_cost
+FROM exchange LEFT JOIN used USING (exchange)
+"""
+
+_RECENT = """
+SELECT count(*) AS settled, min(started_at) AS first
+FROM answer JOIN exchange USING (exchange)
+WHERE state NOT IN (SELECT unnest($open)) AND started_at + to_microseconds((seconds * 1e6)::BIGINT) >= $since
+"""
+
+_CHANGED = """
+WITH identity AS (
+    SELECT llm, variant, model_returned, fingerprint, count(*) AS replies, min(started_at) AS first, max(started_at) AS last
+    FROM exchange JOIN (SELECT DISTINCT session, llm, variant FROM administration) USING (session)
+    WHERE text IS NOT NULL
+    GROUP BY ALL)
+SELECT * FROM identity QUALIFY count(*) OVER (PARTITION BY llm, variant) > 1 ORDER BY llm, variant, first
+"""

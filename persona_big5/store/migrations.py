@@ -1,0 +1,67 @@
+"""How the database reached its present shape: numbered small functions, each applied once and recorded in a table."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from persona_big5.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import duckdb
+
+    Migration = Callable[[duckdb.DuckDBPyConnection], None]
+
+_RECORD = """
+CREATE TABLE IF NOT EXISTS persona_big5_migration (
+    version INTEGER PRIMARY KEY, name VARCHAR NOT NULL, applied_at TIMESTAMP NOT NULL DEFAULT current_timestamp::TIMESTAMP)
+"""
+
+
+def first_schema(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the tables and the view of ``schema.sql``."""
+    connection.execute(files("persona_big5.store").joinpath("schema.sql").read_text(encoding="utf-8"))
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_schema,)
+"""Version n is reached by the n-th function; a published one is never changed."""
+
+
+def schema_version(connection: duckdb.DuckDBPyConnection, path: Path, migrations: Sequence[Migration]) -> int:
+    """Version of the database attached as ``store``.
+
+    Raises
+    ------
+    StoreError
+        The database was made by another program, or by a newer version of this one.
+    """
+    ours = connection.execute(
+        "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'store' AND table_name = 'persona_big5_migration'"
+    ).fetchone()
+    if ours == (0,):
+        raise StoreError(f"{path} is a DuckDB database, but not one of persona-big5: name another file")
+    row = connection.execute("SELECT coalesce(max(version), 0) FROM store.persona_big5_migration").fetchone()
+    version = int(row[0]) if row else 0
+    if version > len(migrations):
+        raise StoreError(
+            f"{path} has schema {version}, this persona-big5 knows {len(migrations)}: it was written by a newer "
+            "version; update persona-big5"
+        )
+    return version
+
+
+def migrate(connection: duckdb.DuckDBPyConnection, done: int, migrations: Sequence[Migration]) -> None:
+    """Apply the migrations after version ``done`` to the database attached as ``store``, each in its own transaction."""
+    connection.execute("USE store")
+    connection.execute(_RECORD)
+    for version, migration in enumerate(migrations[done:], start=done + 1):
+        connection.begin()
+        migration(connection)
+        connection.execute(
+            "INSERT INTO persona_big5_migration (version, name) VALUES (?, ?)", [version, migration.__name__]
+        )
+        connection.commit()
+    connection.execute("USE memory")

@@ -1,0 +1,186 @@
+"""A study and its plan as rows: what is named once per version of the study, and one row for each administration."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from persona_big5.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    import duckdb
+
+    from persona_big5.study.model import Study
+    from persona_big5.study.plan import Session
+
+LONG_KEY = (
+    "llm", "variant", "persona", "context", "item_id", "wording", "option_order", "answer_mode", "format", "reasoning", "layout",
+    "wave", "occasion", "run",
+)  # fmt: skip
+"""Columns that tell the rows of the long table apart."""
+
+PLAN_SCHEMA = pa.schema(
+    [
+        ("administration", pa.string()),
+        ("questionnaire", pa.string()),
+        *((column, pa.int64() if column == "run" else pa.string()) for column in LONG_KEY),
+        ("session", pa.string()),
+        ("position", pa.int32()),
+        ("seed", pa.int64()),
+    ]
+)
+
+
+def plan_rows(sessions: Iterable[Session]) -> Iterator[tuple[object, ...]]:
+    """One row for each administration, in the columns of `PLAN_SCHEMA`."""
+    for session in sessions:
+        respondent = (session.llm.id, session.variant.id, session.persona.id, session.context.id)
+        manner = (
+            session.wording, session.option_order, session.answer_mode, session.format, session.reasoning, session.layout,
+            session.wave, session.occasion, session.run,
+        )  # fmt: skip
+        for asked in session.administrations:
+            key = (*respondent, asked.item.id, *manner)
+            yield asked.id, session.questionnaire.id, *key, session.id, asked.position, session.seed
+
+
+def study_version(content: bytes) -> str:
+    """Name a version of a study, or of an imported table, by its content."""
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def register_study(connection: duckdb.DuckDBPyConnection, study: Study, wave: str, plan: Path) -> None:
+    """Keep the study and its plan, in one transaction on the database attached as ``store``; doing it twice changes nothing.
+
+    Raises
+    ------
+    StoreError
+        Two administrations of the plan have the same key in the long table.
+    """
+    connection.read_parquet(str(plan)).create_view("plan")
+    _refuse_doubles(connection)
+    spec = study.model_dump_json(by_alias=True)
+    version = study_version(spec.encode())
+    connection.begin()
+    keep_version(connection, version, study.id, spec, [wave])
+    for table, rows in _named_things(study).items():
+        insert_rows(connection, table, [{"study_version": version, **row} for row in rows])
+    connection.execute(_PLAN, [version])
+    connection.execute(_IN_FORCE, [version])
+    connection.execute(_SUPERSEDED)
+    connection.commit()
+
+
+def keep_version(
+    connection: duckdb.DuckDBPyConnection, version: str, study: str, spec: str | None, waves: Iterable[str]
+) -> None:
+    """Keep one version of a study, registered now, and its waves."""
+    connection.execute(
+        "INSERT OR REPLACE INTO store.study VALUES ($1, $2, $3, current_timestamp::TIMESTAMP)", [version, study, spec]
+    )
+    for wave in waves:
+        connection.execute(
+            "INSERT INTO store.wave VALUES ($1, $2, current_timestamp::TIMESTAMP) ON CONFLICT DO NOTHING",
+            [version, wave],
+        )
+
+
+def insert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
+    """Insert rows, given by column name, that the table does not have yet."""
+    connection.register("rows", pa.Table.from_pylist(rows))
+    connection.execute(f"INSERT INTO store.{table} BY NAME FROM rows ON CONFLICT DO NOTHING")
+    connection.unregister("rows")
+
+
+_SAME_KEY = " AND ".join(f"administration.{column} = plan.{column}" for column in LONG_KEY)
+
+_PLAN = """
+INSERT INTO store.administration BY NAME
+SELECT *, $1 AS study_version, false AS superseded FROM plan ON CONFLICT DO NOTHING
+"""
+
+_IN_FORCE = """
+UPDATE store.administration SET study_version = $1, superseded = false FROM plan
+WHERE administration.administration = plan.administration AND (study_version <> $1 OR superseded)
+"""
+
+_SUPERSEDED = f"""
+UPDATE store.administration SET superseded = true FROM plan
+WHERE {_SAME_KEY} AND administration.administration <> plan.administration AND NOT superseded
+"""
+
+
+def _refuse_doubles(connection: duckdb.DuckDBPyConnection) -> None:
+    key = ", ".join(LONG_KEY)
+    double = connection.execute(f"SELECT {key} FROM plan GROUP BY {key} HAVING count(*) > 1 LIMIT 1").fetchone()
+    if double is not None:
+        cell = ", ".join(f"{column} {value}" for column, value in zip(LONG_KEY, double, strict=True) if value != "")
+        raise StoreError(f"the plan asks the same cell twice ({cell}): give the two items different ids")
+
+
+def _named_things(study: Study) -> dict[str, list[dict[str, Any]]]:
+    """Rows of the tables of things that a study names, without the version."""
+    return {
+        "llm": [
+            {
+                "llm": llm.id,
+                "name": llm.name,
+                "interface": llm.interface,
+                "decoding": json.dumps(llm.decoding),
+                "family": llm.family,
+                "size": llm.size,
+            }
+            for llm in study.llms
+        ],
+        "variant": [
+            {
+                "llm": llm.id,
+                "variant": variant.id,
+                "name": variant.name,
+                "recipe": variant.recipe,
+                "training_seed": variant.training_seed,
+                "tags": ",".join(variant.tags) or None,
+            }
+            for llm in study.llms
+            for variant in llm.variants
+        ],
+        "persona": [
+            {
+                "persona": persona.id,
+                "persona_group": persona.group,
+                "text": persona.text,
+                "paraphrase_of": persona.paraphrase_of,
+            }
+            for persona in study.personas
+        ],
+        "context": [
+            {"context": context.id, "mode": context.mode, "turns": json.dumps([turn.model_dump() for turn in context.turns])}
+            for context in study.contexts
+        ],
+        "item": [
+            {
+                "questionnaire": questionnaire.id,
+                "item_id": item.id,
+                "scale": item.scale,
+                "keyed": item.key,
+                "text": item.text,
+                "response_scale": scale.model_dump_json(),
+                "score_min": scale.minimum,
+                "score_max": scale.maximum,
+            }
+            for questionnaire in study.questionnaires
+            for item in questionnaire.items
+            for scale in [questionnaire.response_scales[item.response_scale]]
+        ],
+        "wording": [
+            {"questionnaire": questionnaire.id, "wording": wording, "template": template}
+            for questionnaire in study.questionnaires
+            for wording, template in questionnaire.wordings.items()
+        ],
+    }

@@ -1,0 +1,200 @@
+"""The writer: registers what a study plans, records what comes back, and keeps the database up with the journal."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from persona_big5.errors import StoreError
+from persona_big5.store.database import PATIENCE, BusyError, attached, bring_up_to_date, create
+from persona_big5.store.journal import Journal, as_line
+from persona_big5.store.lock import writer_lock
+from persona_big5.store.reading import connect_reading
+from persona_big5.store.records import OPEN_STATES
+from persona_big5.store.registering import PLAN_SCHEMA, plan_rows, register_study
+from persona_big5.store.spill import spilled
+from persona_big5.store.staging import merge_staged, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from os import PathLike
+
+    from persona_big5.store.records import Answer, Exchange
+    from persona_big5.study.model import Study
+    from persona_big5.study.plan import Session
+
+ANSWER_SCHEMA = pa.schema(
+    [
+        ("administration", pa.string()),
+        ("exchange", pa.string()),
+        ("state", pa.string()),
+        ("raw_response", pa.string()),
+        ("score", pa.float64()),
+        ("reason", pa.string()),
+        ("parser_version", pa.int32()),
+    ]
+)
+
+_SAME_EXCHANGE = "FROM reread JOIN store.answer AS old USING (administration, exchange)"
+_CHANGED = f"""
+SELECT count(*) {_SAME_EXCHANGE}
+WHERE (reread.state, reread.raw_response, reread.score) IS DISTINCT FROM (old.state, old.raw_response, old.score)
+"""
+_REPLACE = f"INSERT OR REPLACE INTO store.answer SELECT reread.* {_SAME_EXCHANGE}"
+
+_SYNC_EVERY = 1.0
+_MERGE_EVERY = 3.0
+
+
+@contextmanager
+def open_for_writing(path: str | PathLike[str], command: str) -> Iterator[Store]:
+    """Open a database for the one command that may write to it, creating it and its folder where missing.
+
+    What an earlier, killed command left in the journal is merged first, and what this one leaves at the end.
+
+    Parameters
+    ----------
+    path
+        The database.
+    command
+        Name of the command, told to whoever else wants to write meanwhile.
+
+    Raises
+    ------
+    StoreError
+        Another command is writing to it, another program has it open, it is no database of persona-big5, or it has a newer schema.
+    """
+    database = Path(path)
+    with ExitStack() as stack:
+        stack.enter_context(writer_lock(database, command))
+        if not database.exists():
+            create(database)
+        bring_up_to_date(database)
+        store = Store(database)
+        store.merge(wait=PATIENCE)
+        stack.enter_context(store.merging_in_background())
+        yield store
+
+
+class Store:
+    """A database open for writing; made by `open_for_writing`. The DuckDB file itself is open only while something is merged."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._journal = Journal(path)
+        self._turn = threading.Lock()
+
+    def register(self, study: Study, wave: str, sessions: Iterable[Session]) -> None:
+        """Keep a resolved study and every administration of its plan; doing it again changes nothing.
+
+        Administrations in the database that the plan asks under another id (a text was edited) are superseded: their answers stay
+        stored and leave the view ``long``. Sessions are taken one by one; memory does not grow with their number.
+
+        Raises
+        ------
+        StoreError
+            Two administrations of the plan have the same key in the long table.
+        """
+        with spilled(self.path, PLAN_SCHEMA, plan_rows(sessions)) as plan, self._open() as connection:
+            register_study(connection, study, wave, plan)
+
+    def settled(self) -> set[str]:
+        """Ids of administrations that need no further asking, from the database and the journal."""
+        with connect_reading(self.path) as connection:
+            found = connection.execute(
+                "SELECT administration FROM answer WHERE state NOT IN (SELECT unnest($1))", [sorted(OPEN_STATES)]
+            )
+            return {administration for (administration,) in found.fetchall()}
+
+    def record(self, exchange: Exchange, answers: Sequence[Answer]) -> None:
+        """Keep one exchange and the answers read from it: one line in the journal, written before this returns.
+
+        From then on no kill of the process can lose it; a power cut can take the last second.
+
+        Raises
+        ------
+        StoreError
+            The disk is full or cannot be written to; nothing of this exchange was kept.
+        ValueError
+            An answer contradicts itself.
+        """
+        self._journal.append(as_line(exchange, answers))
+
+    def merge(self, *, wait: float = 0.0) -> None:
+        """Take the journal into the database, in one short transaction.
+
+        Parameters
+        ----------
+        wait
+            Seconds to wait for readers to leave.
+
+        Raises
+        ------
+        BusyError
+            Somebody is still reading; the journal stays and the next merge takes it.
+        """
+        with self._turn:
+            if self._journal.is_aside:  # left by a kill, or by a merge that met a reader
+                self._take_in(wait)
+            if self._journal.set_aside():
+                self._take_in(wait)
+
+    def replace_answers(self, answers: Iterable[Answer]) -> int:
+        """Replace answers by what the present parser reads from the same exchanges; return how many differ from before.
+
+        Answers are taken one by one, and may come from `exchanges` of the same database. An answer whose administration has been
+        answered by another exchange since is left out.
+        """
+        rows = ((a.administration, a.exchange, a.state, a.raw_response, a.score, a.reason, a.parser_version) for a in answers)
+        with spilled(self.path, ANSWER_SCHEMA, rows) as spill, self._open() as connection:
+            connection.read_parquet(str(spill)).create_view("reread")
+            connection.begin()
+            row = connection.execute(_CHANGED).fetchone()
+            connection.execute(_REPLACE)
+            connection.commit()
+        return int(row[0]) if row else 0
+
+    @contextmanager
+    def _open(self, wait: float = PATIENCE) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the database itself, one thread at a time."""
+        with self._turn, attached(self.path, read_only=False, wait=wait) as connection:
+            yield connection
+
+    def _take_in(self, wait: float) -> None:
+        with attached(self.path, read_only=False, wait=wait) as connection:
+            unreadable = stage(connection, self._journal.aside())
+            if unreadable:
+                self._journal.keep_unreadable(unreadable)
+            merge_staged(connection)
+        self._journal.drop_aside()
+
+    @contextmanager
+    def merging_in_background(self) -> Iterator[None]:
+        """Merge every few seconds in a thread; at the end merge the rest, or leave it to the next writing command."""
+        stop = threading.Event()
+        thread = threading.Thread(target=self._keep_up, args=(stop,), name="merge", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+            self._journal.sync()
+            with suppress(BusyError):
+                self.merge(wait=PATIENCE)
+
+    def _keep_up(self, stop: threading.Event) -> None:
+        merged_at = time.monotonic()
+        while not stop.wait(_SYNC_EVERY):
+            # Whatever goes wrong here leaves the journal as it is, and is told by the merge at the end if it still holds then.
+            with suppress(StoreError, duckdb.Error, OSError):
+                self._journal.sync()
+                if time.monotonic() - merged_at >= _MERGE_EVERY:
+                    self.merge()
+                    merged_at = time.monotonic()
