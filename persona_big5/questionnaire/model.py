@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+
+def _identifier(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name):
+        raise ValueError("an id is 1 to 80 letters, digits, '.', '_' or '-' and starts with a letter or digit")
+    return name
+
+
+Identifier = Annotated[str, AfterValidator(_identifier)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True)]
+"""Text that is sent to an llm; blank space around it is layout of the file and is dropped."""
 
 
 class Spec(BaseModel):
@@ -19,8 +29,8 @@ class ResponseScale(Spec):
     """Ordered options with values and labels; ``decline`` may be offered beside them and is no part of the order."""
 
     values: tuple[float, ...] = Field(min_length=2, strict=False)
-    labels: tuple[str, ...] = Field(min_length=2, strict=False)
-    decline: str | None = None
+    labels: tuple[Text, ...] = Field(min_length=2, strict=False)
+    decline: Text | None = None
 
     @model_validator(mode="after")
     def _options_are_ordered(self) -> Self:
@@ -28,8 +38,11 @@ class ResponseScale(Spec):
             raise ValueError(f"{len(self.values)} values but {len(self.labels)} labels")
         if any(b <= a for a, b in zip(self.values, self.values[1:], strict=False)):
             raise ValueError("values must increase from the lowest option to the highest")
-        if len(set(self.labels)) < len(self.labels):
-            raise ValueError("two options have the same label")
+        shown = [*self.labels, *([] if self.decline is None else [self.decline])]
+        if any(not label or "\n" in label for label in shown):
+            raise ValueError("a label must be one line of text")
+        if len({label.casefold() for label in shown}) < len(shown):
+            raise ValueError("two options have the same label (capitals do not count)")
         return self
 
     @property
@@ -57,7 +70,7 @@ class Item(Spec):
     id: Identifier
     scale: Identifier
     key: Literal[1, -1]
-    text: str = Field(min_length=1)
+    text: Text = Field(min_length=1)
     response_scale: Identifier
     desirability: int | None = Field(default=None, ge=1, le=5)
     countable: bool = False
@@ -71,9 +84,9 @@ class Questionnaire(Spec):
     version: int = Field(ge=1)
     licence: str | None = None
     citation: str | None = None
-    response_scales: dict[str, ResponseScale] = Field(min_length=1)
-    wordings: dict[str, str] = Field(min_length=1)
-    scales: dict[str, Scale] = Field(min_length=1)
+    response_scales: dict[Identifier, ResponseScale] = Field(min_length=1)
+    wordings: dict[Identifier, Text] = Field(min_length=1)
+    scales: dict[Identifier, Scale] = Field(min_length=1)
     items: tuple[Item, ...] = Field(min_length=1, strict=False)
 
     @property

@@ -2,15 +2,72 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from persona_big5.questionnaire.model import Identifier, Questionnaire, Spec
+from persona_big5.questionnaire.model import Identifier, Questionnaire, Spec, Text
 
 NO_PERSONA = "none"
 NO_VARIANT = "none"
 NEUTRAL_CONTEXT = "neutral"
+
+SET_BY_THE_PROGRAM = frozenset(
+    {"model", "messages", "n", "stream", "timeout", "num_retries", "max_retries", "drop_params"}
+)
+_SECRET_NAME = re.compile(
+    r"api[-_]?key|secret|password|authori[sz]ation|bearer|(access|auth|aws|azure|vertex)\w*[-_](token|key|credentials)",
+    re.I,
+)
+
+
+def _llm_id(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}", name):
+        raise ValueError("an llm's id is letters, digits and . _ : / @ + -, without blanks; give one with `id:`")
+    return name
+
+
+def _llm_name(name: str) -> str:
+    if not re.fullmatch(r"[!-~]{1,300}", name):
+        raise ValueError("a name as litellm spells it (provider/model) has no blanks and no letters beyond ASCII")
+    return name
+
+
+def _variable_name(name: str) -> str:
+    # Upper case alone tells a variable from nearly every key; the value is never repeated, it may be one.
+    if not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,99}", name):
+        raise ValueError(
+            "this must be the name of an environment variable in capitals, such as VLLM_KEY, and never the key itself"
+        )
+    return name
+
+
+def _address(url: str) -> str:
+    # Never repeats the address: it may hold a key.
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise ValueError("this must be an address such as http://localhost:8000/v1")
+    if "@" in parts.netloc or any(
+        re.search(r"key|token|secret|passw|sig", name, re.I) for name in parse_qs(parts.query)
+    ):
+        raise ValueError(
+            "an address must hold no user, password or key; name the variable that holds the key with `api_key_env:`"
+        )
+    return url
+
+
+def _one_or_more(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+def _variant_entry(value: object) -> object:
+    if isinstance(value, str):
+        if value != NO_VARIANT:
+            raise ValueError(f"a variant is the word none or a mapping with id and name, not the text {value!r}")
+        return {"id": NO_VARIANT}
+    return value
 
 
 class Price(Spec):
@@ -33,26 +90,72 @@ class Variant(Spec):
     """A fine-tune of an llm; ``none`` is the unmodified llm."""
 
     id: Identifier
-    name: str | None = None
+    name: Annotated[str, AfterValidator(_llm_name)] | None = None
     recipe: str | None = None
     training_seed: int | None = None
     tags: tuple[str, ...] = Field(default=(), strict=False)
+
+    @model_validator(mode="after")
+    def _only_a_fine_tune_has_a_name(self) -> Self:
+        if self.id == NO_VARIANT and self.name is not None:
+            raise ValueError("the variant none is the llm itself and takes no name")
+        if self.id != NO_VARIANT and self.name is None:
+            raise ValueError(f"the variant '{self.id}' needs `name:`, the fine-tune as litellm names it")
+        return self
 
 
 class Llm(Spec):
     """A language model as litellm names it, plus endpoint and decoding settings; ``id`` defaults to the name."""
 
-    id: str
-    name: str
-    api_base: str | None = None
-    api_key_env: str | None = None
+    id: Annotated[str, AfterValidator(_llm_id)]
+    name: Annotated[str, AfterValidator(_llm_name)]
+    api_base: Annotated[str, AfterValidator(_address)] | None = None
+    api_key_env: Annotated[str, AfterValidator(_variable_name)] | None = None
     family: str | None = None
     size: float | None = Field(default=None, gt=0, strict=False)
     decoding: dict[str, Any] = Field(default_factory=dict)
     price: Price | None = None
     limits: Limits = Limits()
     interface: Literal["chat", "completion"] = "chat"
-    variants: tuple[Variant, ...] = Field(default=(Variant(id=NO_VARIANT),), strict=False)
+    variants: tuple[Annotated[Variant, BeforeValidator(_variant_entry)], ...] = Field(
+        default=(Variant(id=NO_VARIANT),), min_length=1, strict=False
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _id_defaults_to_name(cls, data: object) -> object:
+        return {"id": data["name"], **data} if isinstance(data, dict) and "name" in data else data
+
+    @field_validator("decoding")
+    @classmethod
+    def _decoding_holds_sampling_only(cls, decoding: dict[str, Any]) -> dict[str, Any]:
+        if "seed" in decoding:
+            raise ValueError("`seed` is set by the program: each session's own, derived from the study's seed")
+        if taken := sorted(SET_BY_THE_PROGRAM & decoding.keys()):
+            raise ValueError(f"`{taken[0]}` is set by the program and cannot be given under decoding")
+        if addresses := sorted({"api_base", "base_url"} & decoding.keys()):
+            raise ValueError(f"`{addresses[0]}` is no decoding setting; give the llm `api_base:`")
+        if any(_SECRET_NAME.search(name) for name in _names_in(decoding)):
+            raise ValueError(
+                "a key or a secret never stands in a study; name the variable that holds it with `api_key_env:`"
+            )
+        return decoding
+
+    @field_validator("variants")
+    @classmethod
+    def _variants_differ(cls, variants: tuple[Variant, ...]) -> tuple[Variant, ...]:
+        ids = [variant.id for variant in variants]
+        if repeated := sorted({name for name in ids if ids.count(name) > 1}):
+            raise ValueError(f"two variants have the id '{repeated[0]}'")
+        return variants
+
+
+def _names_in(data: object) -> list[str]:
+    if isinstance(data, dict):
+        return [*data, *(name for value in data.values() for name in _names_in(value))]
+    if isinstance(data, list):
+        return [name for value in data for name in _names_in(value)]
+    return []
 
 
 class Pole(Spec):
@@ -68,7 +171,7 @@ class Persona(Spec):
 
     id: Identifier
     group: Identifier
-    text: str
+    text: Text
     paraphrase_of: Identifier | None = None
     pole: Pole | None = None
     check: str | None = None
@@ -78,7 +181,7 @@ class Turn(Spec):
     """One message of a conversation."""
 
     role: Literal["user", "assistant"]
-    text: str
+    text: Text = Field(min_length=1)
 
 
 class Context(Spec):
@@ -88,6 +191,20 @@ class Context(Spec):
     mode: Literal["canned", "live"]
     turns: tuple[Turn, ...] = Field(default=(), strict=False)
 
+    @model_validator(mode="after")
+    def _turns_alternate(self) -> Self:
+        expected = ("user", "assistant") * (len(self.turns) // 2)
+        if self.mode == "canned" and tuple(turn.role for turn in self.turns) != expected:
+            raise ValueError(
+                "turns alternate user, assistant, …, and end with the assistant: the item is the user's next turn"
+            )
+        return self
+
+
+Level = TypeVar("Level", bound=str)
+Levels = Annotated[tuple[Level, ...], BeforeValidator(_one_or_more)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
 
 class AdministrationDesign(Spec):
     """How items are put: the facets of administration that a study crosses."""
@@ -95,23 +212,56 @@ class AdministrationDesign(Spec):
     layout: Literal["isolated", "block", "conversation"] = "isolated"
     block_size: int = Field(default=10, ge=2)
     answer_mode: Literal["sample", "probability"] = "sample"
-    wording: tuple[str, ...] = Field(default=("a",), min_length=1, strict=False)
-    option_order: tuple[Literal["forward", "reversed"], ...] = Field(default=("forward",), min_length=1, strict=False)
+    wording: Levels[str] = Field(default=("a",), min_length=1, strict=False)
+    option_order: Levels[Literal["forward", "reversed"]] = Field(default=("forward",), min_length=1, strict=False)
     item_order: Literal["fixed", "shuffled"] = "shuffled"
     format: Literal["text", "json"] = "text"
     reasoning: Literal["off", "on"] = "off"
     anchors: tuple[str, ...] = Field(default=(), strict=False)
+
+    @field_validator("wording", "option_order")
+    @classmethod
+    def _levels_differ(cls, levels: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(levels)) < len(levels):
+            raise ValueError("the same level stands twice")
+        return levels
+
+
+class StudyFile(Spec):
+    """A study as a user writes it: questionnaires, personas and contexts named by id, group or path."""
+
+    study: Identifier
+    seed: Seed
+    questionnaires: tuple[str, ...] = Field(min_length=1, strict=False)
+    personas: tuple[str, ...] = Field(default=(NO_PERSONA,), min_length=1, strict=False)
+    contexts: tuple[str, ...] = Field(default=(NEUTRAL_CONTEXT,), min_length=1, strict=False)
+    runs: int = Field(default=1, ge=1)
+    llms: tuple[Llm, ...] = Field(min_length=1, strict=False)
+    administration: AdministrationDesign = AdministrationDesign()
+    max_cost: float | None = Field(default=None, gt=0)
+
+
+class PersonaFile(Spec):
+    """A file of personas."""
+
+    personas: tuple[Persona, ...] = Field(min_length=1, strict=False)
+
+
+class ContextFile(Spec):
+    """A file of contexts."""
+
+    contexts: tuple[Context, ...] = Field(min_length=1, strict=False)
 
 
 class Study(Spec):
     """A resolved study: every id replaced by the object it names, so that nothing outside is needed to run or keep it."""
 
     study: Identifier
-    seed: int
+    seed: Seed
     questionnaires: tuple[Questionnaire, ...] = Field(min_length=1)
     personas: tuple[Persona, ...] = Field(min_length=1)
     contexts: tuple[Context, ...] = Field(min_length=1)
-    runs: int = Field(ge=1)
+    runs: int = Field(default=1, ge=1)
     llms: tuple[Llm, ...] = Field(min_length=1)
     administration: AdministrationDesign = AdministrationDesign()
     max_cost: float | None = Field(default=None, gt=0)

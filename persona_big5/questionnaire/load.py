@@ -1,0 +1,79 @@
+"""A questionnaire's file turned into a checked questionnaire."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from persona_big5.errors import SpecError
+from persona_big5.questionnaire.library import locate
+from persona_big5.questionnaire.model import Questionnaire
+from persona_big5.specfile import SpecFile, did_you_mean, open_spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def load_questionnaire(reference: str, relative_to: Path) -> Questionnaire:
+    """Load a shipped questionnaire by its id, or a file by its path from the folder ``relative_to``.
+
+    Raises
+    ------
+    PersonaBig5Error
+        When nothing has that id or path.
+    SpecError
+        With every problem of the file: those of its form, then ids and texts that clash, unknown scales and response scales,
+        and wordings that do not place the item.
+    """
+    return read_questionnaire(locate("questionnaires", reference, relative_to))
+
+
+def read_questionnaire(path: Path) -> Questionnaire:
+    """Load the questionnaire in a file; raises SpecError with every problem, as `load_questionnaire` does."""
+    spec = open_spec(path)
+    questionnaire = spec.read(Questionnaire)
+    _check_items(spec)
+    _check_wordings(spec)
+    if questionnaire is None or spec.problems:
+        raise SpecError(spec.problems)
+    return questionnaire
+
+
+def _check_items(spec: SpecFile) -> None:
+    declared = {"scale": spec.sound("scales"), "response_scale": spec.sound("response_scales")}
+    first: dict[tuple[str, ...], int] = {}
+    for index, item in enumerate(spec.sound("items") or ()):
+        for field, known in declared.items():
+            if known is not None and item[field] not in known:
+                hint = did_you_mean(item[field], known)
+                spec.problem(
+                    ("items", index, field),
+                    f"no {field.replace('_', ' ')} '{item[field]}' is declared in this file{hint}",
+                )
+        earlier = first.setdefault(("id", item["id"]), index)
+        if earlier != index:
+            spec.problem(
+                ("items", index, "id"),
+                f"the id '{item['id']}' is taken by items[{earlier}] (line {spec.line_of(('items', earlier))})",
+            )
+        earlier = first.setdefault(("text", item["text"].strip(), item["response_scale"]), index)
+        if earlier != index:
+            text = f"the same text and response scale as items[{earlier}] (line {spec.line_of(('items', earlier))}): the same question asked twice"
+            spec.problem(("items", index, "text"), text)
+
+
+def _check_wordings(spec: SpecFile) -> None:
+    first: dict[str, str] = {}
+    for key, template in (spec.sound("wordings") or {}).items():
+        place = ("wordings", key)
+        if "{item}" not in template:
+            spec.problem(place, "a wording must say where the item goes: {item} is missing")
+        for placeholder in ("{item}", "{options}"):
+            if template.count(placeholder) > 1:
+                spec.problem(place, f"{placeholder} stands more than once")
+        rest = re.sub(r"\{(item|options)\}", "", template)
+        if "{" in rest or "}" in rest:
+            spec.problem(place, "braces may hold only {item} and {options}")
+        earlier = first.setdefault(template.strip(), key)
+        if earlier != key:
+            spec.problem(place, f"the same text as wording '{earlier}'")
