@@ -1,0 +1,5 @@
+"""Asking: a study's open sessions sent out, with every reply kept before the next call is made."""
+
+from persona_big5.runner.survey import Progress, RunSummary, run_study
+
+__all__ = ["Progress", "RunSummary", "run_study"]

@@ -1,0 +1,1 @@
+"""Text to numbers: what a reply says about each item that was asked."""

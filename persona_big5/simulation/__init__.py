@@ -1,0 +1,1 @@
+"""Respondents with planted traits, run moods and response style: plain functions that know nothing of transport."""

@@ -1,4 +1,4 @@
-"""Random numbers named by text: the same name gives the same number in every process, on every machine, in any order."""
+"""Random numbers named by text: the same name gives the same number in every process and in any order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _NORMAL = NormalDist()
 
 
 def uniform(*name: str | int) -> float:
-    """Uniform number in the open interval (0, 1) that belongs to ``name``.
+    """Return the number in the open interval (0, 1) that belongs to ``name``; over names it is uniform.
 
     Examples
     --------
@@ -23,7 +23,7 @@ def uniform(*name: str | int) -> float:
 
 
 def normal(*name: str | int) -> float:
-    """Standard normal number that belongs to ``name``.
+    """Return the number that belongs to ``name``; over names it is standard normal.
 
     Examples
     --------

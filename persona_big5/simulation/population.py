@@ -1,4 +1,4 @@
-"""Every number of the simulated population in one place, for the simulated llms and for worlds drawn as arrays alike."""
+"""Every number of the simulated population in one place, for simulated llms and for worlds drawn as arrays alike."""
 
 from __future__ import annotations
 
@@ -9,36 +9,38 @@ from dataclasses import dataclass
 class Population:
     """Constants of a simulated population.
 
-    The latent answer of one asking is ``intercept + key * (loading * trait + specific) + mood + format mood + acquiescence +
-    noise``; the last three and the two moods act in raw direction, whatever the key. It is cut at :meth:`thresholds` into the
-    options offered. A trait has variance 1, the sum of the four component shares. All standard deviations are in units of a
-    trait's standard deviation.
+    The latent answer of one asking is
+
+        intercept + wording + key * (loading * trait + specific) + acquiescence + mood + format mood + noise
+
+    in raw direction, cut at :meth:`thresholds` into the options offered. A trait has variance 1, the sum of the four component
+    shares; standard deviations are in units of a trait's.
 
     Attributes
     ----------
     seed
         All draws derive from it and from the texts and names of what is asked.
     factors
-        The five planted traits, uncorrelated; scales of other names get traits of their own, drawn likewise.
+        The planted traits, uncorrelated. Scales of other names have traits of their own, drawn likewise.
     llm_share, variant_share, persona_share, llm_persona_share
-        Variance of a trait between llms, between variants of an llm, between personas, and in llm x persona. Variant x persona
-        has none: a fine-tune shifts all personas of its llm alike.
+        Variance of a trait between llms, between variants of an llm, between personas, and in llm x persona. There is none in
+        variant x persona: a fine-tune shifts all personas of its llm alike.
     loading_low, loading_high
         Loadings are uniform between these; an item loads on the trait of its scale only.
     specific_sd
         What a respondent persistently answers to one item beyond the trait.
     intercept_sd, wording_sd
         How items differ in difficulty, and how much a wording shifts an item.
-    mood_sd, format_mood_sd, format_mood_every
-        Drawn anew for each session: a mood common to all items, and one common to every n-th item.
     acquiescence_sd
         An llm's tendency to agree; small, for a larger one would be a true factor of its own.
+    mood_sd, format_mood_sd, format_mood_every
+        Drawn anew for each session: a mood common to all items, and one common to every n-th item.
     noise_sd
         Drawn anew for each item of each session.
     position_bias
         Probability that the first displayed option is taken, whatever the item says.
     refusal, call_refusal
-        Probability that one item of a block, or a whole call, is refused.
+        Probability that one item, or a whole call, is refused.
     reluctant_personas, reluctance
         Fraction of personas that refuse ``reluctance`` times as often.
     """

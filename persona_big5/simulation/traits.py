@@ -1,0 +1,74 @@
+"""Who a simulated respondent is: its planted traits, and how an item reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import sqrt
+from typing import TYPE_CHECKING
+
+from persona_big5.simulation.draws import normal, uniform
+
+if TYPE_CHECKING:
+    from persona_big5.simulation.library import KnownItem
+    from persona_big5.simulation.population import Population
+
+PREFIX = "simulated/"
+"""What the name of a simulated llm begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Respondent:
+    """Object of measurement: an llm, its variant (both by name), and the persona it plays (by anchor, see ``library``)."""
+
+    llm: str
+    variant: str
+    persona: str
+
+    @classmethod
+    def of(cls, model_name: str, persona: str) -> Respondent:
+        """Take a name apart: ``simulated/alder-warm`` is the variant ``alder-warm`` of the llm ``alder``."""
+        variant = model_name.removeprefix(PREFIX)
+        return cls(llm=variant.partition("-")[0], variant=variant, persona=persona)
+
+
+@lru_cache(maxsize=100_000)
+def trait(population: Population, factor: str, respondent: Respondent) -> float:
+    """Return a respondent's value on a trait; over respondents mean 0 and variance 1."""
+    llm, variant, persona = respondent.llm, respondent.variant, respondent.persona
+    name = (population.seed, factor)
+    return (
+        sqrt(population.llm_share) * normal(*name, "llm", llm)
+        + sqrt(population.variant_share) * normal(*name, "variant", variant)
+        + sqrt(population.persona_share) * normal(*name, "persona", persona)
+        + sqrt(population.llm_persona_share) * normal(*name, "llm:persona", llm, persona)
+    )
+
+
+@lru_cache(maxsize=10_000)
+def loading(population: Population, item: KnownItem) -> float:
+    """Return an item's loading on the trait of its scale, before its key."""
+    span = population.loading_high - population.loading_low
+    return population.loading_low + span * uniform(population.seed, "loading", item.text)
+
+
+@lru_cache(maxsize=10_000)
+def intercept(population: Population, item: KnownItem) -> float:
+    """Return an item's latent answer at trait 0."""
+    return population.intercept_sd * normal(population.seed, "intercept", item.text)
+
+
+@lru_cache(maxsize=10_000)
+def acquiescence(population: Population, llm: str) -> float:
+    """Return an llm's tendency to agree, in raw direction."""
+    return population.acquiescence_sd * normal(population.seed, "acquiescence", llm)
+
+
+@lru_cache(maxsize=100_000)
+def persistent_answer(population: Population, item: KnownItem, respondent: Respondent) -> float:
+    """Return what a respondent would answer to an item on average over moods and noise, before it is cut into options."""
+    specific = population.specific_sd * normal(
+        population.seed, "specific", item.text, respondent.variant, respondent.persona
+    )
+    direction = loading(population, item) * trait(population, item.scale, respondent) + specific
+    return intercept(population, item) + item.key * direction + acquiescence(population, respondent.llm)
