@@ -138,7 +138,7 @@ def split_half_congruence(
     Raises
     ------
     NotEstimableError
-        When `n_factors` is not between 1 and p - 1.
+        When `n_factors` is not between 1 and p - 1, or a half has fewer factors than that.
     """
     A, B = (rotate(minres(R, n_factors).loadings, rotation, random_starts=0).loadings for R in (first, second))
     return align(B, A).phi

@@ -10,7 +10,7 @@ import numpy as np
 # The package's public rotate_factors() hides the iterations, without which convergence cannot be told.
 from statsmodels.multivariate.factor_rotation._gpa_rotation import GPA
 
-from persona_big5.errors import DataError, PersonaBig5Error
+from persona_big5.errors import DataError, NotEstimableError, PersonaBig5Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +88,8 @@ def rotate(
     ------
     DataError
         When `target` does not fit the method or the loadings.
+    NotEstimableError
+        When factors have no loadings of their own (more factors were asked for than the matrix has).
 
     Notes
     -----
@@ -105,6 +107,9 @@ def rotate(
     k = loadings.shape[1]
     if method == "none" or k == 1:
         return Rotation(loadings, np.eye(k), np.nan, converged=True, n_local_optima=1)
+    rank = np.linalg.matrix_rank(loadings)
+    if rank < k:
+        raise NotEstimableError(f"only {rank} of {k} factors have loadings of their own; extract {rank} factors, or do not rotate")
     if method in ("varimax", "promax"):
         return _varimax_family(loadings, method, random_starts, seed)
     return _best(loadings, _criterion(method, target), "oblique", random_starts, seed)
