@@ -41,7 +41,9 @@ def as_line(exchange: Exchange, answers: Sequence[Answer]) -> bytes:
     """
     for answer in answers:
         if answer.state not in _STATES or (answer.score is not None and answer.state != "answered"):
-            raise ValueError(f"administration {answer.administration}: state {answer.state!r} with score {answer.score}")
+            raise ValueError(
+                f"administration {answer.administration}: state {answer.state!r} with score {answer.score}"
+            )
     record = {
         "exchange": {name: getattr(exchange, name) for name in _EXCHANGE_FIELDS},
         "answers": [{name: getattr(answer, name) for name in _ANSWER_FIELDS} for answer in answers],

@@ -10,6 +10,7 @@ from persona_big5.errors import StoreError
 from persona_big5.store.database import attached, bring_up_to_date
 from persona_big5.store.journal import read_journal
 from persona_big5.store.migrations import MIGRATIONS, schema_version
+from persona_big5.store.records import LONG_KEY
 from persona_big5.store.staging import overlay_staged, stage
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def sql(path: str | PathLike[str], query: str) -> tuple[list[str], list[tuple[An
 
 
 def long_table(path: str | PathLike[str]) -> pd.DataFrame:
-    """Return the long table: one row per administration in force, asked or not, in the order of the plan.
+    """Return the long table: one row per administration in force, asked or not, sorted by its key.
 
     Returns
     -------
@@ -103,7 +104,7 @@ def long_table(path: str | PathLike[str]) -> pd.DataFrame:
         ``state`` is ``answered``; ``state`` is ``not_asked`` where nothing came back yet.
     """
     with connect_reading(path) as connection:
-        return connection.execute("SELECT * FROM long").df()
+        return connection.execute(f"SELECT * FROM long ORDER BY {', '.join(LONG_KEY)}").df()
 
 
 def studies(path: str | PathLike[str]) -> list[Study]:
@@ -118,5 +119,3 @@ def studies(path: str | PathLike[str]) -> list[Study]:
             """
         ).fetchall()
     return [Study.model_validate_json(spec) for (spec,) in rows]
-
-

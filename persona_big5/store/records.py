@@ -12,6 +12,13 @@ OPEN_STATES: frozenset[str] = frozenset({"failed", "not_asked"})
 """States that the next run asks again; every other state is data and is never asked again."""
 
 
+LONG_KEY = (
+    "llm", "variant", "persona", "context", "item_id", "wording", "option_order", "answer_mode", "format", "reasoning", "layout",
+    "wave", "occasion", "run",
+)  # fmt: skip
+"""Columns that tell the rows of the long table apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """One request sent and the reply, or the error, that came back. ``text`` is None when no readable reply came.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from persona_big5.errors import StoreError
+from persona_big5.store.records import LONG_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
 
     from persona_big5.study.model import Study
     from persona_big5.study.plan import Session
-
-LONG_KEY = (
-    "llm", "variant", "persona", "context", "item_id", "wording", "option_order", "answer_mode", "format", "reasoning", "layout",
-    "wave", "occasion", "run",
-)  # fmt: skip
-"""Columns that tell the rows of the long table apart."""
 
 PLAN_SCHEMA = pa.schema(
     [
@@ -160,7 +155,11 @@ def _named_things(study: Study) -> dict[str, list[dict[str, Any]]]:
             for persona in study.personas
         ],
         "context": [
-            {"context": context.id, "mode": context.mode, "turns": json.dumps([turn.model_dump() for turn in context.turns])}
+            {
+                "context": context.id,
+                "mode": context.mode,
+                "turns": json.dumps([turn.model_dump() for turn in context.turns]),
+            }
             for context in study.contexts
         ],
         "item": [

@@ -27,7 +27,10 @@ def spilled(database: Path, schema: pa.Schema, rows: Iterable[tuple[object, ...]
         remaining = iter(rows)
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
             while batch := list(islice(remaining, _ROWS_AT_ONCE)):
-                columns = [pa.array(values, type=field.type) for values, field in zip(zip(*batch, strict=True), schema, strict=True)]
+                columns = [
+                    pa.array(values, type=field.type)
+                    for values, field in zip(zip(*batch, strict=True), schema, strict=True)
+                ]
                 writer.write_batch(pa.record_batch(columns, schema=schema))
         yield path
     finally:

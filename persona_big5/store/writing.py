@@ -101,7 +101,7 @@ class Store:
         StoreError
             Two administrations of the plan have the same key in the long table.
         """
-        with spilled(self.path, PLAN_SCHEMA, plan_rows(sessions)) as plan, self._open() as connection:
+        with spilled(self.path, PLAN_SCHEMA, plan_rows(sessions)) as plan, self.connected() as connection:
             register_study(connection, study, wave, plan)
 
     def settled(self) -> set[str]:
@@ -151,8 +151,11 @@ class Store:
         Answers are taken one by one, and may come from `exchanges` of the same database. An answer whose administration has been
         answered by another exchange since is left out.
         """
-        rows = ((a.administration, a.exchange, a.state, a.raw_response, a.score, a.reason, a.parser_version) for a in answers)
-        with spilled(self.path, ANSWER_SCHEMA, rows) as spill, self._open() as connection:
+        rows = (
+            (a.administration, a.exchange, a.state, a.raw_response, a.score, a.reason, a.parser_version)
+            for a in answers
+        )
+        with spilled(self.path, ANSWER_SCHEMA, rows) as spill, self.connected() as connection:
             connection.read_parquet(str(spill)).create_view("reread")
             connection.begin()
             row = connection.execute(_CHANGED).fetchone()
@@ -161,7 +164,7 @@ class Store:
         return int(row[0]) if row else 0
 
     @contextmanager
-    def _open(self, wait: float = PATIENCE) -> Iterator[duckdb.DuckDBPyConnection]:
+    def connected(self, wait: float = PATIENCE) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open the database itself, one thread at a time."""
         with self._turn, attached(self.path, read_only=False, wait=wait) as connection:
             yield connection

@@ -1,0 +1,119 @@
+"""The long table as a file for other programs, and sums over a long table without loading it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from persona_big5.errors import DataError
+from persona_big5.store.longtable import ALIASES, MISSING
+from persona_big5.store.reading import connect_reading
+from persona_big5.store.records import LONG_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from os import PathLike
+
+    import pandas as pd
+
+
+def export(path: str | PathLike[str], out: str | PathLike[str]) -> int:
+    """Write the long table of a database to a Parquet or CSV file, sorted by its key; return the number of rows.
+
+    In CSV a text that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return gets a leading ``'``, so that no spreadsheet
+    takes a model's reply for a formula; numbers are as they are, missing values empty. The file appears whole or not at all.
+
+    Raises
+    ------
+    DataError
+        The name of the file ends in neither ``.parquet`` nor ``.csv``.
+    """
+    out = Path(out)
+    if out.suffix not in (".parquet", ".csv"):
+        raise DataError(f"{out}: name a file that ends in .parquet or .csv")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = out.with_name(out.name + ".unfinished")
+    with connect_reading(path) as connection:
+        rows = connection.sql("SELECT * FROM long").order(", ".join(LONG_KEY))
+        if out.suffix == ".parquet":
+            rows.write_parquet(str(unfinished), compression="zstd")
+        else:
+            rows.project(_without_formulas(rows)).write_csv(str(unfinished))
+        count = connection.execute("SELECT count(*) FROM long").fetchone()
+    unfinished.replace(out)
+    return int(count[0]) if count else 0
+
+
+def _without_formulas(rows: duckdb.DuckDBPyRelation) -> str:
+    columns = [
+        f"if(regexp_matches({name}, '^[=+@\\t\\r-]'), '''' || {name}, {name}) AS {name}" if kind == "VARCHAR" else name
+        for name, kind in zip(rows.columns, map(str, rows.types), strict=True)
+    ]
+    return ", ".join(columns)
+
+
+def group_sums(path: str | PathLike[str], by: Sequence[str]) -> pd.DataFrame:
+    """Count, sum and sum of squares of the scores in each group, with one scan of a database, Parquet or CSV (also .gz) file.
+
+    Parameters
+    ----------
+    path
+        A database, or a long table with the columns of ``by`` and ``score`` under these names or their aliases.
+    by
+        Columns that make the groups.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of ``by`` as text, ``n`` (scores, missing ones left out), ``sum`` and ``sum_of_squares``, sorted by group. A group
+        without any score has ``n`` 0 and sums 0.
+
+    Raises
+    ------
+    DataError
+        A column is missing, or a score is no number.
+    """
+    with _long_rows(Path(path)) as rows:
+        named = {ALIASES.get(column, column): column for column in reversed(rows.columns)}
+        if absent := [column for column in (*by, "score") if column not in named]:
+            raise DataError(f"{path}: no column {', '.join(absent)}; its columns are {', '.join(rows.columns)}")
+        groups = [f"{_quoted(named[column])}::VARCHAR AS {_quoted(column)}" for column in by]
+        score = _quoted(named["score"])
+        number = f"TRY_CAST({score} AS DOUBLE)"
+        scores = rows.project(
+            ", ".join([*groups, f"if(isnan({number}), NULL, {number}) AS x", f"trim({score}::VARCHAR) AS written"])
+        )
+        sums = scores.aggregate(", ".join([*map(_quoted, by), _SUMS]), ", ".join(map(_quoted, by)))
+        frame = sums.order(", ".join(map(_quoted, by))).df()
+    if (wrong := frame.pop("wrong").sum()) > 0:
+        raise DataError(f"{path}: {wrong} scores are not numbers; leave a missing answer empty")
+    return frame
+
+
+_SUMS = f"""
+count(x) AS n, coalesce(sum(x), 0.0) AS sum, coalesce(sum(x * x), 0.0) AS sum_of_squares,
+count(*) FILTER (x IS NULL AND written NOT IN {MISSING}) AS wrong
+"""
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+@contextmanager
+def _long_rows(path: Path) -> Iterator[duckdb.DuckDBPyRelation]:
+    name = path.name.removesuffix(".gz")
+    if not name.endswith((".csv", ".parquet")):
+        with connect_reading(path) as connection:
+            yield connection.sql("SELECT * FROM long")
+        return
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    with duckdb.connect(":memory:") as connection:
+        if name.endswith(".parquet"):
+            yield connection.read_parquet(str(path))
+        else:
+            yield connection.read_csv(str(path), header=True, all_varchar=True)
