@@ -1,8 +1,9 @@
 """A YAML file turned into a checked object, or into every mistake it holds at once, each with its line.
 
-Scalars are read by the core schema of YAML 1.2 (dates and ``12:30`` stay text, ``8e9`` is a number). An unquoted ``Yes``, ``No``,
-``On`` or ``Off`` is refused: readers of YAML 1.1 make a truth value of it, readers of 1.2 a text, and neither says so.
-The file is read as parser events, so nesting, aliases and tags are bounded here, before anything is built from them.
+Scalars are read by the core schema of YAML 1.2 (dates and ``12:30`` stay text, ``8e9`` is a number). An unquoted
+``Yes``, ``No``, ``On`` or ``Off`` is refused: readers of YAML 1.1 make a truth value of it, readers of 1.2 a text, and
+neither says so. The file is read as parser events, so that nesting, aliases and tags are bounded before anything is
+built from them.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _OLD_BOOLEAN = re.compile(r"(yes|no|on|off)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class SpecFile:
-    """One YAML file as plain data, with the line of every value and the mistakes seen so far (in reading and by later checks)."""
+    """One YAML file as plain data, with the line of every value and the mistakes seen so far."""
 
     name: str
     data: Any
@@ -62,7 +63,7 @@ class SpecFile:
         self.problems.append(Problem(self.name, self.line_of(place), show_place(place), text))
 
     def read(self, model: type[Model]) -> Model | None:
-        """Return the file's data as an instance of ``model``, or None after adding a problem for everything that does not fit."""
+        """Return the data as an instance of ``model``; None after adding a problem for everything that does not fit."""
         from pydantic import ValidationError  # costs a tenth of a second, which listing what is shipped must not pay
 
         try:
@@ -94,7 +95,8 @@ def read_spec(path: Path, model: type[Model]) -> Model:
     Raises
     ------
     SpecError
-        With every mistake of the file: syntax, duplicate keys, unquoted Yes/No/On/Off, tags, unknown, missing and ill-typed fields.
+        With every mistake of the file: syntax, duplicate keys, unquoted Yes/No/On/Off, tags, unknown, missing and
+        ill-typed fields.
     """
     spec = open_spec(path)
     instance = spec.read(model)
@@ -138,12 +140,12 @@ def show_place(place: Place) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return the ending of an error message that names the nearest known names, or all of them when none is near and they are few."""
+    """Return the ending of an error message: the nearest known names or, when none is near, all if they are few."""
     names = sorted(set(known))
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if near:
         return f"; did you mean {' or '.join(repr(word) for word in near)}?"
-    if 0 < len(names) <= 20:  # noqa: PLR2004  (a list longer than this hides the message)
+    if 0 < len(names) <= 20:  # more would hide the message
         return f"; known: {', '.join(names)}"
     return ""
 
@@ -153,7 +155,7 @@ def _unreadable(name: str, line: int, text: str) -> SpecError:
 
 
 class _Builder:
-    """Builds plain data from the parser's events; recursion is bounded by MAX_DEPTH, repetition by MAX_ALIASED_VALUES."""
+    """Builds plain data from parser events; recursion is bounded by MAX_DEPTH, repetition by MAX_ALIASED_VALUES."""
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
@@ -176,7 +178,7 @@ class _Builder:
         next(self.events)  # end of document
         event = next(self.events)
         if not isinstance(event, yaml.StreamEndEvent):
-            raise _unreadable(self.name, event.start_mark.line + 1, "a second document starts here; keep one per file")
+            raise _unreadable(self.name, _line(event), "a second document starts here; keep one per file")
         problems = [Problem(self.name, line, show_place(place), text) for line, place, text in self.found]
         return SpecFile(self.name, data, self.lines, problems)
 
@@ -268,7 +270,7 @@ class _Builder:
 
 
 def _line(event: yaml.Event) -> int:
-    return int(event.start_mark.line) + 1
+    return int(event.start_mark.line) + 1 if event.start_mark else 1
 
 
 def describe(value: object) -> str:
@@ -292,54 +294,55 @@ def _short(text: str, limit: int = 60) -> str:
     return repr(text if len(text) <= limit else text[: limit - 1] + "…")
 
 
+_EXPECTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "model_type": "a mapping (key: value)",
+    "model_attributes_type": "a mapping (key: value)",
+    "dict_type": "a mapping (key: value)",
+}
+_BOUNDS = {
+    "too_short": "needs at least {min_length} entries, but has {actual_length}",
+    "string_too_short": "must not be empty",
+    "greater_than_equal": "must be {ge} or more, but is {got}",
+    "greater_than": "must be more than {gt}, but is {got}",
+    "less_than_equal": "must be {le} or less, but is {got}",
+    "less_than": "must be less than {lt}, but is {got}",
+}
+
+
 def _in_plain_words(details: ErrorDetails, model: type[BaseModel]) -> tuple[Place, str]:
     """Turn one of pydantic's complaints into the place it is about and a sentence that says what to do."""
-    place: Place = details["loc"]
-    if place and place[-1] == "[key]":
-        place = place[:-1]
-    got, context = details["input"], details.get("ctx", {})
-    match details["type"]:
-        case "missing":
-            return place[:-1], f"the field '{place[-1]}' is missing"
-        case "extra_forbidden":
-            name = str(place[-1])
-            return place, f"unknown field '{name}'{did_you_mean(name, _fields_at(model, place[:-1]))}"
-        case "value_error":
-            return place, str(context["error"])
-        case "string_type":
-            quote = "; put it in quotes" if got is None or isinstance(got, bool | int | float) else ""
-            return place, f"expected text, but this is {describe(got)}{quote}"
-        case "int_type" | "int_from_float":
-            return place, f"expected a whole number, but this is {describe(got)}"
-        case "float_type":
-            return place, f"expected a number, but this is {describe(got)}"
-        case "bool_type":
-            return place, f"expected true or false, but this is {describe(got)}"
-        case "tuple_type" | "list_type":
-            return place, f"expected a list, but this is {describe(got)}"
-        case "model_type" | "dict_type" | "model_attributes_type":
-            return place, f"expected a mapping (key: value), but this is {describe(got)}"
-        case "literal_error":
-            near = (
-                difflib.get_close_matches(got, re.findall(r"'([^']+)'", context["expected"]), n=1)
-                if isinstance(got, str)
-                else []
-            )
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            quote = "; put it in quotes" if isinstance(got, bool) else ""
-            return place, f"must be {context['expected']}, but this is {describe(got)}{hint}{quote}"
-        case "too_short":
-            return place, f"needs at least {context['min_length']} entries, but has {context['actual_length']}"
-        case "string_too_short":
-            return place, "must not be empty"
-        case "greater_than_equal":
-            return place, f"must be {context['ge']} or more, but is {got}"
-        case "less_than_equal":
-            return place, f"must be {context['le']} or less, but is {got}"
-        case "greater_than":
-            return place, f"must be more than {context['gt']}, but is {got}"
-        case _:
-            return place, details["msg"][0].lower() + details["msg"][1:]
+    place: Place = details["loc"][:-1] if details["loc"][-1:] == ("[key]",) else details["loc"]
+    kind, got, context = details["type"], details["input"], details.get("ctx", {})
+    if kind == "missing":
+        return place[:-1], f"the field '{place[-1]}' is missing"
+    if kind == "extra_forbidden":
+        name = str(place[-1])
+        return place, f"unknown field '{name}'{did_you_mean(name, _fields_at(model, place[:-1]))}"
+    if kind == "value_error":
+        return place, str(context["error"])
+    if kind in _BOUNDS:
+        return place, _BOUNDS[kind].format(**context, got=got)
+    if kind == "literal_error":
+        options = re.findall(r"'([^']+)'", context["expected"])
+        near = difflib.get_close_matches(str(got), options, n=1)
+        hint = (
+            "; put it in quotes"
+            if options and isinstance(got, bool)
+            else f"; did you mean '{near[0]}'?"
+            if near
+            else ""
+        )
+        return place, f"must be {context['expected']}, but this is {describe(got)}{hint}"
+    if kind in _EXPECTED:
+        quote = "; put it in quotes" if kind == "string_type" and not isinstance(got, dict | list) else ""
+        return place, f"expected {_EXPECTED[kind]}, but this is {describe(got)}{quote}"
+    return place, details["msg"][0].lower() + details["msg"][1:]
 
 
 def _fields_at(model: type[BaseModel], place: Place) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is shipped: questionnaires, personas, contexts and studies, found in a checkout and in an installed wheel alike."""
+"""What is shipped: questionnaires, personas, contexts and studies, found in a checkout and in an installed wheel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def library_folder() -> Path:
-    """Return the folder of shipped YAML files: inside the package when installed from a wheel, beside it in a checkout."""
+    """Return the folder of shipped YAML files: inside the package when installed, beside it in a checkout."""
     installed = _PACKAGE / "questionnaires"
     return installed if installed.is_dir() else _PACKAGE.parent / "questionnaires"
 
@@ -26,7 +26,7 @@ def shipped(kind: Kind) -> list[Path]:
 
 
 def is_path(reference: str) -> bool:
-    """Tell whether a reference in a study names a file (it ends in .yaml or .yml, or has a slash) and not a shipped id."""
+    """Tell whether a reference names a file (it ends in .yaml or .yml, or has a slash) and not something shipped."""
     return reference.endswith((".yaml", ".yml")) or "/" in reference
 
 
@@ -47,6 +47,6 @@ def locate(kind: Kind, reference: str, relative_to: Path) -> Path:
     if reference not in files:
         hint = did_you_mean(reference, files)
         raise PersonaBig5Error(
-            f"nothing shipped under {kind} has the id '{reference}'{hint} (a file of your own is named by its path, as ./{reference}.yaml)"
+            f"none of the shipped {kind} is named '{reference}'{hint} (name your own by its file: ./mine.yaml)"
         )
     return files[reference]

@@ -22,8 +22,8 @@ def load_questionnaire(reference: str, relative_to: Path) -> Questionnaire:
     PersonaBig5Error
         When nothing has that id or path.
     SpecError
-        With every problem of the file: those of its form, then ids and texts that clash, unknown scales and response scales,
-        and wordings that do not place the item.
+        With every problem of the file: those of its form, ids and texts that clash, unknown scales and response
+        scales, and wordings that do not place the item.
     """
     return read_questionnaire(locate("questionnaires", reference, relative_to))
 
@@ -41,25 +41,20 @@ def read_questionnaire(path: Path) -> Questionnaire:
 
 def _check_items(spec: SpecFile) -> None:
     declared = {"scale": spec.sound("scales"), "response_scale": spec.sound("response_scales")}
-    first: dict[tuple[str, ...], int] = {}
+    ids: dict[str, int] = {}
+    asked: dict[tuple[str, str], int] = {}
     for index, item in enumerate(spec.sound("items") or ()):
         for field, known in declared.items():
             if known is not None and item[field] not in known:
-                hint = did_you_mean(item[field], known)
-                spec.problem(
-                    ("items", index, field),
-                    f"no {field.replace('_', ' ')} '{item[field]}' is declared in this file{hint}",
-                )
-        earlier = first.setdefault(("id", item["id"]), index)
-        if earlier != index:
-            spec.problem(
-                ("items", index, "id"),
-                f"the id '{item['id']}' is taken by items[{earlier}] (line {spec.line_of(('items', earlier))})",
-            )
-        earlier = first.setdefault(("text", item["text"].strip(), item["response_scale"]), index)
-        if earlier != index:
-            text = f"the same text and response scale as items[{earlier}] (line {spec.line_of(('items', earlier))}): the same question asked twice"
-            spec.problem(("items", index, "text"), text)
+                text = f"no {field.replace('_', ' ')} '{item[field]}' is declared in this file"
+                spec.problem(("items", index, field), text + did_you_mean(item[field], known))
+        if ids.setdefault(item["id"], index) != index:
+            line = spec.line_of(("items", ids[item["id"]]))
+            spec.problem(("items", index, "id"), f"the id '{item['id']}' is taken by the item on line {line}")
+        question = (item["text"].strip(), item["response_scale"])
+        if asked.setdefault(question, index) != index:
+            line = spec.line_of(("items", asked[question]))
+            spec.problem(("items", index, "text"), f"the same text and response scale as the item on line {line}")
 
 
 def _check_wordings(spec: SpecFile) -> None:

@@ -65,7 +65,7 @@ class Scale(Spec):
 
 
 class Item(Spec):
-    """One statement; ``key`` is +1 when agreement speaks for the high pole of its scale, -1 when it speaks against it."""
+    """One statement; ``key`` is +1 when agreement speaks for the high pole of its scale, -1 when against it."""
 
     id: Identifier
     scale: Identifier

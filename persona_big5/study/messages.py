@@ -4,10 +4,11 @@ The format, read by the answer parser and by simulated llms:
 
 - the persona's text is the system message; the persona with an empty text has none;
 - the turns of a canned context follow;
-- one user message ends the conversation: the wording with its item and options, a blank line, and one sentence on how to answer.
+- one user message ends the conversation: the wording with its item and options, a blank line, and one sentence that
+  says how to answer.
 
-Options stand one a line, in the session's order, as ``<value>. <label>``: the number goes with its label under every order. The
-offered way out stands last under every order, without a number::
+Options stand one a line, in the session's order, as ``<value>. <label>``: the number goes with its label under every
+order. The offered way out stands last under every order, without a number::
 
     How well does this describe you?
 
@@ -24,8 +25,9 @@ offered way out stands last under every order, without a number::
 
 As JSON the sentence is ``Answer with one JSON object only: {"answer": <number>}, …``.
 
-A block puts its statements, labelled ``S1.``, ``S2.``, … so that no statement's number can be taken for an option's, in the place of
-the one item, and asks for one line each, ``S1: <number>`` (as JSON: one object, ``{"S1": <number>, "S2": <number>, …}``)::
+A block puts its statements in the place of the one item, labelled ``S1.``, ``S2.``, … so that no statement's number can
+be taken for an option's, and asks for one line each, ``S1: <number>`` (as JSON: one object,
+``{"S1": <number>, "S2": <number>, …}``)::
 
     S1. I like to meet new people.
     S2. I keep my word.
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
 
 def session_messages(session: Session) -> list[dict[str, str]]:
-    """Return the messages of a session, each ``{"role": system | user | assistant, "content": text}``; the last is the user's."""
+    """Return a session's messages, each ``{"role": system | user | assistant, "content": text}``, the question last."""
     messages = [{"role": "system", "content": session.persona.text}] if session.persona.text else []
     messages += [{"role": turn.role, "content": turn.text} for turn in session.context.turns]
     return [*messages, {"role": "user", "content": _question(session)}]

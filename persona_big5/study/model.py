@@ -19,7 +19,7 @@ SET_BY_THE_PROGRAM = frozenset(
 )
 _SECRET_NAME = re.compile(
     r"api[-_]?key|secret|password|authori[sz]ation|bearer|(access|auth|aws|azure|vertex)\w*[-_](token|key|credentials)",
-    re.I,
+    re.IGNORECASE,
 )
 
 
@@ -50,7 +50,7 @@ def _address(url: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         raise ValueError("this must be an address such as http://localhost:8000/v1")
     if "@" in parts.netloc or any(
-        re.search(r"key|token|secret|passw|sig", name, re.I) for name in parse_qs(parts.query)
+        re.search(r"key|token|secret|passw|sig", name, re.IGNORECASE) for name in parse_qs(parts.query)
     ):
         raise ValueError(
             "an address must hold no user, password or key; name the variable that holds the key with `api_key_env:`"
@@ -254,7 +254,7 @@ class ContextFile(Spec):
 
 
 class Study(Spec):
-    """A resolved study: every id replaced by the object it names, so that nothing outside is needed to run or keep it."""
+    """A resolved study: every id replaced by what it names; nothing outside is needed to run or keep it."""
 
     study: Identifier
     seed: Seed

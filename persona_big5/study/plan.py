@@ -23,7 +23,10 @@ NO_OCCASION = ""
 
 @dataclass(frozen=True, slots=True)
 class Administration:
-    """One planned asking of one item. ``id`` hashes all that decides what is sent; ``position`` counts from 1 in its session."""
+    """One planned asking of one item.
+
+    ``id`` hashes all that decides what is sent; ``position`` counts from 1 in its session.
+    """
 
     id: str
     item: Item
@@ -33,10 +36,11 @@ class Administration:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Items asked together: one call for an isolated item or for a block. The unit that is asked, or asked again, as a whole.
+    """Items asked together, in one call: an isolated item, or a block. Asked, or asked again, as a whole.
 
-    ``seed`` is sent with the request where the provider takes one; it derives from the study's seed, the respondent, the session,
-    the run and the wave. ``option_order`` is ``forward`` or ``reversed``; ``occasion`` is ``""`` unless an anchor is repeated.
+    ``seed`` (31 bits) is sent with the request where the provider takes one; it derives from the study's seed, the
+    respondent, the session, the run and the wave. ``option_order`` is ``forward`` or ``reversed``; ``occasion`` is
+    ``""`` unless an anchor is repeated.
     """
 
     id: str
@@ -83,15 +87,16 @@ class _Sheet:
 def plan(study: Study, wave: str = "1") -> Iterator[Session]:
     """Yield every session of a study, one at a time.
 
-    Order: run by run; within a run the sheets (item or block, context, wording, option order) in random order, and each is put to
-    all respondents in random order before the next. So every llm is due at every moment, and what drifts during the survey falls on
-    all respondents alike. The order is the same each time, decides nothing of what is asked, and takes memory for the sheets and the
-    respondents, not for their product.
+    Order: run by run; within a run the sheets (item or block, context, wording, option order) in random order, and each
+    is put to all respondents in random order before the next. So every llm is due at every moment, and what drifts
+    during the survey falls on all respondents alike. The order is the same each time, decides nothing of what is asked,
+    and takes memory for the sheets and the respondents, not for their product.
 
-    Ids: an administration's id hashes all that decides what is sent, with occasion, run and wave, and nothing else (not the address,
-    price or limits of an llm, nor the ids of personas, contexts and items). Random choices (which items share a block, in what order;
-    a request's seed) come from the study's seed, the respondent, the session, the run and the wave. So more runs, llms, personas or
-    questionnaires, or another isolated item, change no id that was there before.
+    Ids: an administration's id hashes all that decides what is sent, with occasion, run and wave, and nothing else (not
+    the address, price or limits of an llm, nor the ids of personas, contexts and items). Random choices (which items
+    share a block, in what order; a request's seed) come from the study's seed, the respondent, the session, the run and
+    the wave. So more runs, llms, personas or questionnaires, or another isolated item, change no id that was there
+    before.
     """
     sheets = list(_sheets(study))
     respondents = list(_respondents(study))
@@ -185,7 +190,7 @@ def _administration(item: Item, scale: ResponseScale, position: int, asking: str
 
 
 def _shuffled(things: Sequence[Thing], order: Random) -> list[Thing]:
-    """Return the things in random order; of Python's generator only ``random()`` is promised to stay the same in later versions."""
+    """Return the things in random order; only ``random()`` is promised to stay the same in later Pythons."""
     return sorted(things, key=lambda _: order.random())
 
 

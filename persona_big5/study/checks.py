@@ -1,0 +1,101 @@
+"""What must hold between the parts of a study; every breach becomes a problem of its file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from persona_big5.specfile import did_you_mean
+from persona_big5.study.model import AdministrationDesign, Persona
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from persona_big5.questionnaire.model import Questionnaire
+    from persona_big5.specfile import Place, SpecFile
+    from persona_big5.study.model import Context
+
+_NOT_YET = (
+    ("layout", "conversation", "`layout: conversation` cannot be asked yet; use isolated or block"),
+    ("answer_mode", "probability", "`answer_mode: probability` cannot be asked yet; use sample"),
+    ("reasoning", "on", '`reasoning: "on"` cannot be asked yet; use "off"'),
+)
+
+
+def check_ids_differ(spec: SpecFile, key: str) -> None:
+    """Entries of the top-level list ``key`` differ in their ids (an llm without one is known by its name)."""
+    first: dict[str, int] = {}
+    for index, entry in enumerate(spec.sound(key) or ()):
+        name = entry.get("id", entry.get("name"))
+        earlier = first.setdefault(name, index)
+        if earlier != index:
+            where = f"{key}[{earlier}] (line {spec.line_of((key, earlier))})"
+            spec.problem((key, index, "id"), f"the id '{name}' is taken by {where}; give another `id:`")
+
+
+def check_told_apart(
+    spec: SpecFile, place: Place, one: Persona | Context, earlier: Sequence[Persona] | Sequence[Context]
+) -> None:
+    """No two personas, and no two contexts, of a study share their id or all that is sent of them."""
+    kind = "persona" if isinstance(one, Persona) else "context"
+    for other in earlier:
+        if other.id == one.id:
+            spec.problem(place, f"the {kind} '{one.id}' stands twice")
+        elif _sent(other) == _sent(one):
+            spec.problem(
+                place, f"the {kind} '{one.id}' says the same as '{other.id}', so it is the same; leave one out"
+            )
+
+
+def check_wordings(spec: SpecFile, questionnaires: Sequence[Questionnaire]) -> None:
+    """Every wording of the study is declared in every questionnaire."""
+    design = _design(spec)
+    for index, wording in enumerate(design.wording if design else ()):
+        for questionnaire in questionnaires:
+            if wording not in questionnaire.wordings:
+                hint = did_you_mean(wording, questionnaire.wordings)
+                text = f"the questionnaire '{questionnaire.id}' has no wording '{wording}'{hint}"
+                spec.problem(("administration", "wording", index), text)
+
+
+def check_can_be_asked(spec: SpecFile, contexts: Sequence[Context]) -> None:
+    """Refuse, in plain words, what this version would silently leave out."""
+    design = _design(spec)
+    if design:
+        for field, value, refusal in _NOT_YET:
+            if getattr(design, field) == value:
+                spec.problem(("administration", field), refusal)
+        if design.anchors:
+            spec.problem(("administration", "anchors"), "`anchors` cannot be asked yet; leave the list empty")
+    for index, llm in enumerate(spec.sound("llms") or ()):
+        if llm.get("interface") == "completion":
+            spec.problem(("llms", index, "interface"), "`interface: completion` cannot be asked yet; use chat")
+    for context in contexts:
+        if context.mode == "live":
+            spec.problem(("contexts",), f"the context '{context.id}' is live; only canned ones can be asked yet")
+
+
+def check_items_differ(spec: SpecFile, questionnaires: Sequence[Questionnaire]) -> None:
+    """No two isolated items, of whatever questionnaires, are the same call: the same text, options and wording."""
+    design = _design(spec)
+    if design is None or design.layout != "isolated":
+        return
+    first: dict[object, str] = {}
+    for index, questionnaire in enumerate(questionnaires):
+        templates = [questionnaire.wordings[name] for name in design.wording if name in questionnaire.wordings]
+        for item in questionnaire.items:
+            where = f"'{item.id}' of '{questionnaire.id}'"
+            for template in templates:
+                asked = (item.text, questionnaire.response_scales[item.response_scale], template)
+                earlier = first.setdefault(asked, where)
+                if earlier != where:
+                    text = f"the item {where} asks the same as {earlier} (text, options, wording); leave one out"
+                    spec.problem(("questionnaires", index), text)
+
+
+def _design(spec: SpecFile) -> AdministrationDesign | None:
+    section = spec.sound("administration", {})
+    return None if section is None else AdministrationDesign.model_validate(section)
+
+
+def _sent(one: Persona | Context) -> object:
+    return one.text if isinstance(one, Persona) else one.turns
