@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DATA_FILES = {
     "bfi": "bfi.csv",
@@ -42,6 +47,13 @@ class Reference:
             frame = frame[frame["time"] == 1]
         frame = frame[self.read(dataset, "cor")["pearson_pairwise"]["rows"]]
         return (frame.dropna() if dataset == "msqR" else frame).to_numpy(float)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_blas_thread() -> Iterator[None]:
+    """As in the program: with more, matrices this small take many times as long."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="session")
