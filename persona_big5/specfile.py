@@ -18,7 +18,7 @@ import yaml
 from persona_big5.errors import Problem, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from pydantic import BaseModel
@@ -70,23 +70,35 @@ class SpecFile:
             return model.model_validate(self.data)
         except ValidationError as error:
             for details in error.errors(include_url=False):
-                self.problem(*_in_plain_words(details, model))
+                if not _follows_from_another(details):
+                    self.problem(*_in_plain_words(details, model))
             return None
 
     def sound(self, key: str, default: Any = None) -> Any:  # noqa: ANN401  (whatever the file holds there)
-        """Value of a top-level ``key``, ``default`` when the file has none, None when a problem was found in it.
-
-        Lets later checks of one part go on beside mistakes in another.
-        """
-        if not isinstance(self.data, dict):
+        """Value of a top-level ``key``, ``default`` when the file has none, None when a problem was found in it."""
+        if not isinstance(self.data, dict) or any(self._problems_within((key,))):
             return None
-        faulty = {re.split(r"[.\[]", problem.path)[0] for problem in self.problems if problem.file == self.name}
-        return None if key in faulty else self.data.get(key, default)
+        return self.data.get(key, default)
 
-    def raise_problems(self) -> None:
-        """Raise SpecError when any problem was found."""
-        if self.problems:
-            raise SpecError(self.problems)
+    def entries(self, key: str, default: Sequence[Any] = ()) -> Iterator[tuple[Any, Any]]:
+        """Yield (index or name, value) of the sound entries of a top-level list or mapping.
+
+        ``default`` stands in when the file has no such key. So checks of one entry go on beside mistakes in another.
+        """
+        section = self.data.get(key, default) if isinstance(self.data, dict) else ()
+        if any(problem.path == key for problem in self._problems_within((key,))):
+            return
+        steps = section.items() if isinstance(section, dict) else enumerate(section)
+        for step, value in steps:
+            if not any(self._problems_within((key, step))):
+                yield step, value
+
+    def _problems_within(self, place: Place) -> Iterator[Problem]:
+        shown = show_place(place)
+        inside = (f"{shown}.", f"{shown}[")
+        for problem in self.problems:
+            if problem.file == self.name and (problem.path == shown or problem.path.startswith(inside)):
+                yield problem
 
 
 def read_spec(path: Path, model: type[Model]) -> Model:
@@ -277,7 +289,7 @@ def describe(value: object) -> str:
     """Say in words what a value read from YAML is: ``the number 4``, ``the text 'abc'``, ``a list``."""
     match value:
         case None:
-            return "empty (null)"
+            return "nothing (null)"
         case bool():
             return f"the truth value {str(value).lower()}"
         case int() | float():
@@ -315,6 +327,11 @@ _BOUNDS = {
 }
 
 
+def _follows_from_another(details: ErrorDetails) -> bool:
+    """Tell whether a list is called too short only because some of its entries were wrong."""
+    return details["type"] == "too_short" and len(details["input"]) >= details["ctx"]["min_length"]
+
+
 def _in_plain_words(details: ErrorDetails, model: type[BaseModel]) -> tuple[Place, str]:
     """Turn one of pydantic's complaints into the place it is about and a sentence that says what to do."""
     place: Place = details["loc"][:-1] if details["loc"][-1:] == ("[key]",) else details["loc"]
@@ -340,7 +357,7 @@ def _in_plain_words(details: ErrorDetails, model: type[BaseModel]) -> tuple[Plac
         )
         return place, f"must be {context['expected']}, but this is {describe(got)}{hint}"
     if kind in _EXPECTED:
-        quote = "; put it in quotes" if kind == "string_type" and not isinstance(got, dict | list) else ""
+        quote = "; put it in quotes" if kind == "string_type" and isinstance(got, bool | int | float) else ""
         return place, f"expected {_EXPECTED[kind]}, but this is {describe(got)}{quote}"
     return place, details["msg"][0].lower() + details["msg"][1:]
 

@@ -40,12 +40,13 @@ def read_questionnaire(path: Path) -> Questionnaire:
 
 
 def _check_items(spec: SpecFile) -> None:
-    declared = {"scale": spec.sound("scales"), "response_scale": spec.sound("response_scales")}
+    sections = {"scale": "scales", "response_scale": "response_scales"}
+    declared = {field: _names(spec, section) for field, section in sections.items()}
     ids: dict[str, int] = {}
     asked: dict[tuple[str, str], int] = {}
-    for index, item in enumerate(spec.sound("items") or ()):
+    for index, item in spec.entries("items"):
         for field, known in declared.items():
-            if known is not None and item[field] not in known:
+            if known and item[field] not in known:
                 text = f"no {field.replace('_', ' ')} '{item[field]}' is declared in this file"
                 spec.problem(("items", index, field), text + did_you_mean(item[field], known))
         if ids.setdefault(item["id"], index) != index:
@@ -59,7 +60,7 @@ def _check_items(spec: SpecFile) -> None:
 
 def _check_wordings(spec: SpecFile) -> None:
     first: dict[str, str] = {}
-    for key, template in (spec.sound("wordings") or {}).items():
+    for key, template in spec.entries("wordings"):
         place = ("wordings", key)
         if "{item}" not in template:
             spec.problem(place, "a wording must say where the item goes: {item} is missing")
@@ -72,3 +73,9 @@ def _check_wordings(spec: SpecFile) -> None:
         earlier = first.setdefault(template.strip(), key)
         if earlier != key:
             spec.problem(place, f"the same text as wording '{earlier}'")
+
+
+def _names(spec: SpecFile, section: str) -> list[str]:
+    """Names that a section declares, wrong entries included: what refers to those is right."""
+    declared = spec.data.get(section) if isinstance(spec.data, dict) else None
+    return list(declared) if isinstance(declared, dict) else []

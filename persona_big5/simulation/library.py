@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from persona_big5.questionnaire import read_questionnaire, shipped
 from persona_big5.simulation.draws import uniform
-from persona_big5.study.load import read_personas
+from persona_big5.study.conditions import read_personas
 
 if TYPE_CHECKING:
     from persona_big5.simulation.population import Population

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from persona_big5.study.conditions import read_contexts, read_personas
 from persona_big5.study.load import load_study
 from persona_big5.study.messages import block_label, session_messages, shown_options
 from persona_big5.study.model import Study
 from persona_big5.study.plan import Administration, Session, plan
+from persona_big5.study.summary import PlanSummary, summarise
 
 __all__ = [
     "Administration",
+    "PlanSummary",
     "Session",
     "Study",
     "block_label",
     "load_study",
     "plan",
+    "read_contexts",
+    "read_personas",
     "session_messages",
     "shown_options",
+    "summarise",
 ]

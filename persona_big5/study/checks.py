@@ -24,7 +24,7 @@ _NOT_YET = (
 def check_ids_differ(spec: SpecFile, key: str) -> None:
     """Entries of the top-level list ``key`` differ in their ids (an llm without one is known by its name)."""
     first: dict[str, int] = {}
-    for index, entry in enumerate(spec.sound(key) or ()):
+    for index, entry in spec.entries(key):
         name = entry.get("id", entry.get("name"))
         earlier = first.setdefault(name, index)
         if earlier != index:
@@ -66,7 +66,7 @@ def check_can_be_asked(spec: SpecFile, contexts: Sequence[Context]) -> None:
                 spec.problem(("administration", field), refusal)
         if design.anchors:
             spec.problem(("administration", "anchors"), "`anchors` cannot be asked yet; leave the list empty")
-    for index, llm in enumerate(spec.sound("llms") or ()):
+    for index, llm in spec.entries("llms"):
         if llm.get("interface") == "completion":
             spec.problem(("llms", index, "interface"), "`interface: completion` cannot be asked yet; use chat")
     for context in contexts:

@@ -47,7 +47,7 @@ def find_conditions(
     """Return the personas or contexts that a study names, in its order; what is wrong is added to its problems."""
     library = list(_shipped(spec, kind, read))
     found: list[Condition] = []
-    for index, reference in enumerate(spec.sound(kind, StudyFile.model_fields[kind].default) or ()):
+    for index, reference in spec.entries(kind, StudyFile.model_fields[kind].default):
         try:
             named = read(locate(kind, reference, folder)) if is_path(reference) else _among(library, reference, kind)
         except SpecError as error:

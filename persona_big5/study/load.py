@@ -79,7 +79,7 @@ def default_max_tokens(design: AdministrationDesign) -> int:
 def _questionnaires(spec: SpecFile, folder: Path) -> list[Questionnaire]:
     """Questionnaires of the study, in its order; what cannot be loaded becomes problems."""
     loaded: dict[str, Questionnaire] = {}
-    for index, reference in enumerate(spec.sound("questionnaires") or ()):
+    for index, reference in spec.entries("questionnaires"):
         place = ("questionnaires", index)
         try:
             questionnaire = load_questionnaire(reference, folder)
