@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from persona_big5.errors import NotEstimableError
-from persona_big5.variance.moments import moment_equations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from persona_big5.variance.design import Effect
     from persona_big5.variance.groups import FloatArray, GroupSums, IntArray
+    from persona_big5.variance.moments import Moments
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +87,9 @@ def pooled_covariance(cells: GroupSums) -> FloatArray:
         return np.asarray((cells.products.sum(axis=0) - correction) / (total - 1))
 
 
-def effect_covariance(cells: GroupSums, effects: Sequence[Effect]) -> dict[str, FloatArray]:
-    """One items x items covariance component per effect, and ``residual`` (runs), untruncated, by the moments of the variances."""
-    return {name: (matrix + matrix.T) / 2 for name, matrix in moment_equations(cells, effects).solve().items()}
+def effect_covariance(moments: Moments) -> dict[str, FloatArray]:
+    """One items x items covariance component per effect, and ``residual`` (runs), untruncated, from the moment equations of all pairs."""
+    return {name: (matrix + matrix.T) / 2 for name, matrix in moments.solve().items()}
 
 
 def split_run_covariance(scores: FloatArray, respondent: IntArray, run_is_odd: np.ndarray) -> FloatArray:
@@ -100,8 +99,8 @@ def split_run_covariance(scores: FloatArray, respondent: IntArray, run_is_odd: n
     item by item. Raises NotEstimableError where fewer than 3 respondents have both.
     """
     n = int(respondent.max()) + 1
-    odd = _means(scores[run_is_odd], respondent[run_is_odd], n)
-    even = _means(scores[~run_is_odd], respondent[~run_is_odd], n)
+    odd = means_by_group(scores[run_is_odd], respondent[run_is_odd], n)
+    even = means_by_group(scores[~run_is_odd], respondent[~run_is_odd], n)
     present = (np.isfinite(odd) & np.isfinite(even)).any(axis=1)
     if present.sum() < 3:  # noqa: PLR2004
         raise NotEstimableError("fewer than 3 respondents have both odd and even runs")
@@ -112,12 +111,13 @@ def split_run_covariance(scores: FloatArray, respondent: IntArray, run_is_odd: n
     return np.asarray((cross + cross.T) / 2)
 
 
-def _means(scores: FloatArray, respondent: IntArray, n: int) -> FloatArray:
+def means_by_group(scores: FloatArray, groups: IntArray, n: int) -> FloatArray:
+    """Means (n, items) over the rows of each group, from ``scores`` (N, items), NaN missing; NaN where a group has no answer."""
     means = np.full((n, scores.shape[1]), np.nan)
     for column in range(scores.shape[1]):
         known = np.isfinite(scores[:, column])
-        count = np.bincount(respondent[known], minlength=n)
-        total = np.bincount(respondent[known], weights=scores[known, column], minlength=n)
+        count = np.bincount(groups[known], minlength=n)
+        total = np.bincount(groups[known], weights=scores[known, column], minlength=n)
         means[count > 0, column] = total[count > 0] / count[count > 0]
     return means
 

@@ -154,27 +154,26 @@ def sums_of_scores(scores: FloatArray, codes: IntArray, columns: Sequence[str]) 
 
 
 def cross_sums(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> GroupSums:
-    """Group sums of all pairs of items, shape ``(items, items)``, each pair over the rows where both are there (N, items, NaN missing)."""
-    present = ~np.isnan(scores)
+    """Group sums of all pairs of items, shape ``(items, items)``, each pair over the rows where both are there (N, items, NaN missing).
+
+    Rows are laid out as (group, row in group, item), so that one batched product makes all groups' matrices at once.
+    """
     groups, levels = distinct_rows(codes)
+    sizes = np.bincount(groups, minlength=len(levels))
     order = np.argsort(groups, kind="stable")
-    starts = np.searchsorted(groups[order], np.arange(len(levels) + 1))
-    complete = bool(present.all())
-    n_groups, n_items = len(levels), scores.shape[1]
-    filled = np.where(present, scores, 0.0)[order]
-    marks = present[order].astype(float)
-    n = np.empty((n_groups, 1, 1) if complete else (n_groups, n_items, n_items))
-    left = np.empty((n_groups, n_items, 1) if complete else (n_groups, n_items, n_items))
-    products = np.empty((n_groups, n_items, n_items))
-    for g in range(n_groups):
-        rows = slice(starts[g], starts[g + 1])
-        products[g] = filled[rows].T @ filled[rows]
-        if complete:
-            n[g] = starts[g + 1] - starts[g]
-            left[g, :, 0] = filled[rows].sum(axis=0)
-        else:
-            n[g] = marks[rows].T @ marks[rows]
-            left[g] = filled[rows].T @ marks[rows]
+    place = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    laid_out = np.full((len(levels), int(sizes.max()), scores.shape[1]), np.nan)
+    laid_out[groups[order], place] = scores[order]
+    present = ~np.isnan(laid_out)
+    filled = np.where(present, laid_out, 0.0)
+    products = filled.swapaxes(1, 2) @ filled
+    if (present.sum() == sizes.sum() * scores.shape[1]):
+        n = sizes.astype(float).reshape(-1, 1, 1)
+        left = filled.sum(axis=1)[:, :, None]
+    else:
+        marks = present.astype(float)
+        n = marks.swapaxes(1, 2) @ marks
+        left = filled.swapaxes(1, 2) @ marks
     return GroupSums(Grouping(columns, levels), n, left, left.swapaxes(1, 2), products)
 
 

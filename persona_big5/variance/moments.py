@@ -61,25 +61,39 @@ def moment_equations(sums: GroupSums, effects: Sequence[Effect]) -> Moments:
     Raises NotEstimableError where fewer than two observations are left.
     """
     sums = sums.centred()
-    grouped = _group(sums, effects)
-    total_n = sums.n.sum(axis=0)
-    if total_n.max() < 2:
+    if sums.n.sum(axis=0).max() < 2:  # noqa: PLR2004
         raise NotEstimableError("fewer than two answers: no variance can be computed")
+    grouped = _group(sums, effects)
+    names = (*(effect.name for effect in effects), RESIDUAL)
+    return Moments(names, _coefficients(sums, grouped, effects), _moments(sums, grouped, effects))
+
+
+def same_design(moments: Moments, sums: GroupSums, effects: Sequence[Effect]) -> Moments:
+    """The equations of other answers to the same design (same groups, same answers missing): the coefficients are taken over."""
+    sums = sums.centred()
+    return Moments(moments.names, moments.matrix, _moments(sums, _group(sums, effects), effects))
+
+
+def _moments(sums: GroupSums, grouped: dict[frozenset[str], GroupSums], effects: Sequence[Effect]) -> FloatArray:
     with np.errstate(divide="ignore", invalid="ignore"):
-        correction = sums.left.sum(axis=0) * sums.right.sum(axis=0) / total_n
-        products = sums.products.sum(axis=0)
-        rows = [grouped[effect.columns].sum_of_mean_products() - correction for effect in effects]
-        matrix = np.empty((len(effects) + 1, len(effects) + 1, *total_n.shape))
-        of_mean = [(grouped[f.columns].n ** 2).sum(axis=0) / total_n for f in effects]
+        correction = sums.left.sum(axis=0) * sums.right.sum(axis=0) / sums.n.sum(axis=0)
+    rows = [grouped[effect.columns].sum_of_mean_products() - correction for effect in effects]
+    return np.stack([*rows, sums.products.sum(axis=0) - correction])
+
+
+def _coefficients(sums: GroupSums, grouped: dict[frozenset[str], GroupSums], effects: Sequence[Effect]) -> FloatArray:
+    total = sums.n.sum(axis=0)
+    matrix = np.empty((len(effects) + 1, len(effects) + 1, *total.shape))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_mean = [(grouped[f.columns].n ** 2).sum(axis=0) / total for f in effects]
         for i, e in enumerate(effects):
             for j, f in enumerate(effects):
                 matrix[i, j] = _expected(grouped, e, f) - of_mean[j]
             matrix[i, -1] = (grouped[e.columns].n > 0).sum(axis=0) - 1.0
-        for j in range(len(effects)):
-            matrix[-1, j] = total_n - of_mean[j]
-        matrix[-1, -1] = total_n - 1.0
-    names = (*(effect.name for effect in effects), RESIDUAL)
-    return Moments(names, matrix, np.stack([*rows, products - correction]))
+    for j in range(len(effects)):
+        matrix[-1, j] = total - of_mean[j]
+    matrix[-1, -1] = total - 1.0
+    return matrix
 
 
 def _group(sums: GroupSums, effects: Sequence[Effect]) -> dict[frozenset[str], GroupSums]:

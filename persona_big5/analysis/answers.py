@@ -1,0 +1,263 @@
+"""The long table laid out for statistics: a matrix of runs x items, the facets of its rows, and what is known of its items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from persona_big5.errors import DataError
+from persona_big5.store.longtable import KEY, KEY_DEFAULTS
+from persona_big5.variance.design import Facet
+from persona_big5.variance.groups import distinct_rows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from persona_big5.variance.groups import FloatArray, IntArray
+
+SessionDesign = Literal["shared", "isolated", "unknown"]
+RESPONDENT = ("llm", "variant", "persona")
+CELL = (*RESPONDENT, "context", "wording")
+PLACEBO = "placebo"
+MISSING_STATE = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemInfo:
+    """What is known of the items, all of length n_items: ``scale`` (object), ``keyed`` (+1, -1), ends of the response scale (NaN unknown)."""
+
+    names: tuple[str, ...]
+    scale: tuple[str, ...]
+    keyed: FloatArray
+    score_min: FloatArray
+    score_max: FloatArray
+
+    def take(self, kept: NDArray[np.bool_]) -> ItemInfo:
+        """Only the items marked in ``kept`` (n_items,)."""
+        names = tuple(name for name, keep in zip(self.names, kept, strict=True) if keep)
+        scale = tuple(scale for scale, keep in zip(self.scale, kept, strict=True) if keep)
+        return ItemInfo(names, scale, self.keyed[kept], self.score_min[kept], self.score_max[kept])
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        """Names of the scales, in order of their first item."""
+        return tuple(dict.fromkeys(self.scale))
+
+    def members(self, scale: str) -> IntArray:
+        """Positions of a scale's items."""
+        return np.array([i for i, name in enumerate(self.scale) if name == scale], dtype=np.int64)
+
+    @property
+    def weights(self) -> FloatArray:
+        """Matrix (n_scales, n_items) that turns raw items into keyed scale means (up to a constant)."""
+        weights = np.zeros((len(self.scales), len(self.names)))
+        for row, scale in enumerate(self.scales):
+            members = self.members(scale)
+            weights[row, members] = self.keyed[members] / len(members)
+        return weights
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Answers of respondents to items, one row per run of a cell.
+
+    ``scores`` (N, items) in the raw direction, NaN missing. ``codes`` (N, 5) integer levels of ``CELL``; ``levels`` {column: labels}.
+    ``run`` (N,) numbers the runs of a cell from 0. ``facets`` are those of a cell that vary. ``warnings`` are for the reader.
+    """
+
+    scores: FloatArray
+    codes: IntArray
+    levels: dict[str, tuple[str, ...]]
+    run: IntArray
+    items: ItemInfo
+    facets: tuple[Facet, ...]
+    session_design: SessionDesign
+    dropped_items: tuple[tuple[str, str], ...]
+    states: dict[str, int]
+    placebo_personas: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def facet_codes(self) -> IntArray:
+        """Levels of the facets that vary (N, n_facets), in their order."""
+        return self.codes[:, [CELL.index(facet.column) for facet in self.facets]]
+
+    @property
+    def cell(self) -> IntArray:
+        """Number of the cell of each row (N,)."""
+        return distinct_rows(self.codes)[0]
+
+    @property
+    def respondent(self) -> IntArray:
+        """Number of the respondent of each row (N,)."""
+        return distinct_rows(self.codes[:, : len(RESPONDENT)])[0]
+
+    @property
+    def keyed_scores(self) -> FloatArray:
+        """Scores with reversed items turned about the middle of their response scale, or about their own mean where its ends are unknown."""
+        middle = (self.items.score_min + self.items.score_max) / 2
+        turned_about = np.where(np.isnan(middle), np.nanmean(self.scores, axis=0), middle)
+        return np.where(self.items.keyed > 0, self.scores, 2 * turned_about - self.scores)
+
+    @property
+    def ends_known(self) -> bool:
+        """Whether the ends of every item's response scale are known."""
+        return bool(np.isfinite(self.items.score_max - self.items.score_min).all())
+
+    def where(self, rows: NDArray[np.bool_]) -> Answers:
+        """Only the rows marked in ``rows`` (N,)."""
+        return replace(self, scores=self.scores[rows], codes=self.codes[rows], run=self.run[rows])
+
+
+def lay_out(frame: pd.DataFrame, *, sessions: Literal["shared", "isolated"] | None = None) -> Answers:
+    """Lay a long table out as runs x items.
+
+    ``frame``: the columns of DESIGN's long table (``store.read_long``, ``store.long_table``). Everything in the key but the item and the
+    facets of a cell (option order, layout, wave, occasion, run ...) tells runs of one cell apart. Items that are never answered or always
+    answered alike are dropped and named. ``sessions`` overrides what the column ``session`` says.
+
+    Raises DataError where no score is there.
+    """
+    if frame["score"].notna().sum() == 0:
+        raise DataError(f"none of the {len(frame)} rows has a score; answers in words need `rescore`, or --map score=<column>")
+    warnings = list(frame.attrs.get("notes", []))
+    coded, levels = _code(frame)
+    not_item = [column for column in KEY if column != "item_id"]
+    row_of, rows = distinct_rows(np.stack([coded[column] for column in not_item], axis=1))
+    scores = np.full((len(rows), len(levels["item_id"])), np.nan)
+    scores[row_of, coded["item_id"]] = frame["score"].to_numpy(dtype=float)
+    codes = rows[:, [not_item.index(column) for column in CELL]]
+    items = _item_info(frame, coded["item_id"], levels["item_id"], warnings)
+    kept, dropped = _varying(scores, items)
+    scores, items = _common_unit(scores[:, kept], items.take(kept), warnings)
+    _warn_of_conditions(rows, not_item, levels, warnings)
+    facets = _facets(codes, warnings)
+    return Answers(
+        scores=scores,
+        codes=codes,
+        levels={column: levels[column] for column in CELL},
+        run=_number_within(distinct_rows(codes)[0]),
+        items=items,
+        facets=facets,
+        session_design=sessions or _session_design(frame, warnings),
+        dropped_items=tuple(dropped),
+        states=_states(frame),
+        placebo_personas=_placebo(frame),
+        warnings=tuple(warnings),
+    )
+
+
+def _code(frame: pd.DataFrame) -> tuple[dict[str, IntArray], dict[str, tuple[str, ...]]]:
+    coded, levels = {}, {}
+    for column in KEY:
+        values = frame[column] if column in frame.columns else pd.Series([KEY_DEFAULTS[column]] * len(frame))
+        codes, unique = pd.factorize(values.astype(object).fillna(KEY_DEFAULTS[column]), sort=True)
+        coded[column] = codes.astype(np.int64)
+        levels[column] = tuple(str(level) for level in unique)
+    return coded, levels
+
+
+def _item_info(frame: pd.DataFrame, item: IntArray, names: tuple[str, ...], warnings: list[str]) -> ItemInfo:
+    first = np.full(len(names), len(frame), dtype=np.int64)
+    np.minimum.at(first, item, np.arange(len(frame)))
+    of_item = frame.iloc[first]
+    keyed = pd.to_numeric(of_item["keyed"], errors="coerce").to_numpy(dtype=float)
+    if np.isnan(keyed).any():
+        warnings.append("no keys for some items: they are taken as keyed +1, so reversal and response style cannot be judged for them")
+    scale = of_item["scale"].astype(object).where(of_item["scale"].notna(), "all")
+    low = pd.to_numeric(of_item["score_min"], errors="coerce").to_numpy(dtype=float)
+    high = pd.to_numeric(of_item["score_max"], errors="coerce").to_numpy(dtype=float)
+    return ItemInfo(names, tuple(map(str, scale)), np.where(keyed < 0, -1.0, 1.0), low, high)
+
+
+def _varying(scores: FloatArray, items: ItemInfo) -> tuple[NDArray[np.bool_], list[tuple[str, str]]]:
+    answered = np.isfinite(scores).sum(axis=0)
+    spread = np.nanmax(np.where(np.isfinite(scores), scores, -np.inf), axis=0) - np.nanmin(
+        np.where(np.isfinite(scores), scores, np.inf), axis=0
+    )
+    kept = (answered > 1) & (spread > 0)
+    dropped = []
+    for name, count, keep in zip(items.names, answered, kept, strict=True):
+        if not keep:
+            dropped.append((name, "never answered" if count == 0 else "always answered alike"))
+    if not kept.any():
+        raise DataError("every item is always answered alike: there is no variance to split")
+    return kept, dropped
+
+
+def _common_unit(scores: FloatArray, items: ItemInfo, warnings: list[str]) -> tuple[FloatArray, ItemInfo]:
+    """Divide by the width of the response scale where items differ in it."""
+    width = items.score_max - items.score_min
+    if np.isnan(width).any():
+        warnings.append("ends of the response scales are not known: nothing is said of extremes, nor of absolute levels of reversed items")
+        return scores, items
+    if np.ptp(width) == 0:
+        return scores, items
+    warnings.append("items have unequal response scales: scores are divided by (highest - lowest)")
+    zero = items.score_min
+    return (scores - zero) / width, ItemInfo(items.names, items.scale, items.keyed, zero * 0.0, width / width)
+
+
+def _facets(codes: IntArray, warnings: list[str]) -> tuple[Facet, ...]:
+    """Facets of a cell with at least two levels that are no attribute of an llm or a variant."""
+    respondent_parent = distinct_rows(codes[:, :2])[0]
+    variants = len(np.unique(respondent_parent))
+    llms = len(np.unique(codes[:, 0]))
+    facets = []
+    if llms > 1:
+        facets.append(Facet("llm"))
+    if variants > llms:
+        facets.append(Facet("variant", ("llm",), label="variant"))
+    for column in CELL[2:]:
+        code = codes[:, CELL.index(column)]
+        if len(np.unique(code)) < 2:  # noqa: PLR2004
+            continue
+        pairs = len(np.unique(respondent_parent * (code.max() + 1) + code))
+        if pairs == variants and variants > 1:
+            warnings.append(f"{column} is constant within every llm and variant: an attribute, left out as a facet")
+        else:
+            facets.append(Facet(column))
+    return tuple(facets)
+
+
+def _number_within(groups: IntArray) -> IntArray:
+    order = np.argsort(groups, kind="stable")
+    sizes = np.bincount(groups)
+    number = np.empty(len(groups), dtype=np.int64)
+    number[order] = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return number
+
+
+def _warn_of_conditions(
+    rows: IntArray, columns: list[str], levels: dict[str, tuple[str, ...]], warnings: list[str]
+) -> None:
+    for column in ("option_order", "answer_mode", "format", "reasoning", "layout", "wave", "occasion"):
+        present = np.unique(rows[:, columns.index(column)])
+        if len(present) > 1:
+            names = ", ".join(levels[column][i] or "(none)" for i in present)
+            warnings.append(f"{column} has levels {names}: they count as different runs of one cell, so run variance includes them")
+
+
+def _session_design(frame: pd.DataFrame, warnings: list[str]) -> SessionDesign:
+    session = frame["session"]
+    if session.isna().all():
+        warnings.append("no column session: items of one run are matched and treated as sharing a session, which is unbiased either way")
+        return "unknown"
+    items_per_session = frame.assign(session=session.astype(object)).groupby("session", observed=True)["item_id"].nunique()
+    return "isolated" if items_per_session.max() == 1 else "shared"
+
+
+def _states(frame: pd.DataFrame) -> dict[str, int]:
+    state = frame["state"].astype(object)
+    state = state.where(state.notna(), np.where(frame["score"].notna(), "answered", MISSING_STATE))
+    return {str(name): int(count) for name, count in state.value_counts().sort_index().items()}
+
+
+def _placebo(frame: pd.DataFrame) -> tuple[str, ...]:
+    if "persona_group" not in frame.columns:
+        return ()
+    placebo = frame.loc[frame["persona_group"].astype(object) == PLACEBO, "persona"]
+    return tuple(sorted(map(str, placebo.unique())))

@@ -1,0 +1,270 @@
+"""``analysis.json``: every key present, every null with its reason."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from persona_big5.analysis.levels import LEVELS
+from persona_big5.analysis.structure import Structure
+from persona_big5.variance.components import Component
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from persona_big5.analysis.recommend import Recommendation
+    from persona_big5.analysis.shares import OfLlm
+    from persona_big5.analysis.traits import ScaleCorrelations
+    from persona_big5.analysis.verdict import Verdict
+    from persona_big5.validity.style import Style
+    from persona_big5.variance.gstudy import DecisionStudy, GStudy
+    from persona_big5.variance.levels import LevelComponents
+
+SCHEMA_VERSION = 1
+NOT_BUILT = "not built yet in this version"
+UNDEFINED = "not defined for these data"
+NOT_BUILT_KEYS = (
+    "scores", "replication", "prediction", "change", "missingness_bounds", "semantic", "mtmm", "invariance", "drift", "axis", "mixtures",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Stands where a value cannot be given; becomes null, and its reason is kept beside it."""
+
+    reason: str
+
+
+def write_out(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn arrays into lists and what is missing or undefined into null, and list a reason for each null under ``reasons``."""
+    reasons: dict[str, str] = {}
+
+    def plain(value: Any, path: str) -> Any:  # noqa: ANN401  (a JSON value)
+        if isinstance(value, Missing):
+            reasons[path] = value.reason
+            return None
+        if value is None:
+            reasons[path] = UNDEFINED
+            return None
+        if isinstance(value, dict):
+            return {str(key): plain(part, f"{path}.{key}" if path else str(key)) for key, part in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [plain(part, f"{path}[{i}]") for i, part in enumerate(value)]
+        if isinstance(value, np.ndarray):
+            return plain(value.tolist(), path)
+        if isinstance(value, (np.floating, float)):
+            if math.isfinite(value):
+                return float(value)
+            reasons[path] = "infinite" if math.isinf(value) else UNDEFINED
+            return None
+        return value.item() if isinstance(value, np.generic) else value
+
+    written: dict[str, Any] = plain(dict(document), "")
+    written["reasons"] = reasons
+    return written
+
+
+def variance_entry(components: LevelComponents | str) -> dict[str, Any]:
+    """``variance.by_level``, the ratio and what is said of runs."""
+    if isinstance(components, str):
+        missing = Missing(components)
+        return {"by_level": missing, "run_to_persona_ratio": missing, "run_facet": {"estimable": False, "reason": components}}
+    by_level: dict[str, Any] = {name: component_entry(component, name) for name, component in components.components.items()}
+    if components.run_reason:
+        by_level["run"] = Missing(components.run_reason)
+    ratio = components.run_to_persona
+    return {
+        "by_level": by_level,
+        "run_to_persona_ratio": Missing(components.run_reason or "no persona variance") if ratio is None else _ratio(ratio),
+        "run_facet": {
+            "estimable": not components.run_reason,
+            "reason": components.run_reason or "cells were asked repeatedly, and answers differ",
+        },
+        "resampled": list(components.resampled),
+        "dropped": components.dropped,
+    }
+
+
+def _ratio(ratio: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {"estimate": ratio.estimate, "ci_low": ratio.ci_low, "ci_high": ratio.ci_high}
+
+
+def component_entry(component: Component, name: str) -> dict[str, Any]:
+    """One component; ends that could not be had are missing with the reason."""
+    entry: dict[str, Any] = asdict(component)
+    for key, value in entry.items():
+        if not math.isfinite(value):
+            entry[key] = Missing(
+                f"{name} has fewer than 4 levels (or is nested in such a facet) and is not resampled"
+                if key.removeprefix("share_").startswith("ci_")
+                else "no variance at all"
+            )
+    return entry
+
+
+def g_study_entry(study: GStudy, *, levels_of_reversed_known: bool) -> dict[str, Any]:
+    """One entry of ``variance.g_study``; what rests on item means is missing where reversed items were turned without knowing the ends."""
+    effects: dict[str, Any] = {name: component_entry(component, name) for name, component in study.effects.items()}
+    coefficients: dict[str, Any] = asdict(study.coefficients)
+    if not levels_of_reversed_known:
+        missing = Missing("ends of the response scales are not known, so the levels of reversed items are not")
+        effects = {name: missing if name == "item" else entry for name, entry in effects.items()}
+        coefficients |= {"phi": missing, "sem": missing}
+    for name, reason in study.dropped.items():
+        effects.setdefault(name, Missing(reason))
+    return {"effects": effects, **coefficients, "n_conditions": study.n_conditions}
+
+
+def decision_entry(decision: DecisionStudy) -> dict[str, Any]:
+    """One entry of ``decision``."""
+    not_reached = Missing("no design of the grid reaches it")
+    return {
+        "grid": decision.grid,
+        "cheapest": {f"{phi:g}": row if row is not None else not_reached for phi, row in decision.cheapest.items()},
+    }
+
+
+def by_llm_entry(of_llm: OfLlm) -> dict[str, Any]:
+    """One entry of ``variance.by_llm``."""
+    runs = Missing("one persona, or no repeated runs that differ")
+    return {
+        "llm": of_llm.llm,
+        "variant": of_llm.variant,
+        "persona_variance": runs if of_llm.persona_variance is None else of_llm.persona_variance,
+        "run_variance": runs if of_llm.run_variance is None else of_llm.run_variance,
+        "ratio": runs if of_llm.ratio is None else of_llm.ratio,
+        "robustness": of_llm.robustness.robustness,
+        "susceptibility": of_llm.robustness.susceptibility,
+        "n_complete_personas": of_llm.robustness.n_personas,
+        "g_study": Missing(NOT_BUILT),
+    }
+
+
+def correlations_entry(correlations: Mapping[str, ScaleCorrelations], reasons: Mapping[str, str]) -> dict[str, Any]:
+    """``correlations``: every level, scales only (items are in Parquet)."""
+    entries: dict[str, Any] = {}
+    for level in LEVELS:
+        if level not in correlations:
+            entries[level] = Missing(reasons.get(level, UNDEFINED))
+            continue
+        found = correlations[level]
+        entries[level] = {
+            "variables": list(found.variables),
+            "matrix": found.matrix,
+            "ci_low": found.ci_low if np.isfinite(found.ci_low).any() else Missing("no facet with at least 4 levels to resample"),
+            "ci_high": found.ci_high if np.isfinite(found.ci_high).any() else Missing("no facet with at least 4 levels to resample"),
+            "n": found.n,
+            "corrected": found.corrected,
+        }
+    return entries
+
+
+def structure_entries(structures: Mapping[str, Structure | str]) -> dict[str, dict[str, Any]]:
+    """``factorability``, ``retention`` and ``factors``, every level of each."""
+    entries: dict[str, dict[str, Any]] = {"factorability": {}, "retention": {}, "factors": {}}
+    for level, structure in structures.items():
+        if isinstance(structure, str):
+            for part in entries.values():
+                part[level] = Missing(structure)
+        else:
+            entries["factorability"][level] = _factorability(structure)
+            entries["retention"][level] = _retention(structure)
+            entries["factors"][level] = _factors(structure)
+    return entries
+
+
+def _factorability(structure: Structure) -> dict[str, Any]:
+    found = structure.factorability
+    why = {name: Missing(reason) for name, reason in found.reasons.items()}
+    return {
+        "kmo": why.get("kmo", found.kmo),
+        "kmo_items": why.get("kmo_items", why.get("kmo"))
+        or dict(zip(structure.variables.names, np.asarray(found.kmo_items).tolist(), strict=True)),
+        "bartlett": why.get("bartlett") or (asdict(found.bartlett) if found.bartlett else None),
+        "smallest_eigenvalue": found.smallest_eigenvalue,
+        "negative_eigenvalue_mass": found.negative_eigenvalue_mass,
+    }
+
+
+def _retention(structure: Structure) -> dict[str, Any]:
+    parallel = structure.parallel
+    return {
+        "parallel_analysis": parallel.n_factors,
+        "map": Missing(structure.reasons["map"]) if structure.map_factors is None else structure.map_factors,
+        "ekc": Missing(NOT_BUILT),
+        "hull": Missing(NOT_BUILT),
+        "comparison_data": Missing(NOT_BUILT),
+        "eigenvalues": parallel.eigenvalues,
+        "null_eigenvalues": parallel.null_percentile,
+        "halves": Missing(NOT_BUILT),
+        "n": structure.n_units,
+        "variables": structure.variables.unit,
+    }
+
+
+def _factors(structure: Structure) -> dict[str, Any]:
+    variables = structure.variables
+    dropped = [f"{name}: {reason}" for name, reason in variables.dropped]
+    solution = structure.solution
+    if solution is None:
+        keys = (
+            "method", "rotation", "correlation", "converged", "heywood", "loadings", "loading_ci", "raw_direction_loadings",
+            "factor_correlations", "communalities", "uniquenesses", "variance_share", "fit",
+        )  # fmt: skip
+        missing = Missing(structure.reasons["solution"])
+        return {"n_factors": structure.n_factors, **dict.fromkeys(keys, missing), "warnings": dropped}
+    raw = solution.loadings * variables.keyed[:, None]
+    return {
+        "n_factors": solution.n_factors,
+        "method": solution.method,
+        "rotation": solution.rotation,
+        "correlation": "pearson",
+        "converged": solution.converged,
+        "heywood": list(solution.heywood),
+        "loadings": _by_name(variables.names, solution.loadings),
+        "loading_ci": Missing(NOT_BUILT),
+        "raw_direction_loadings": _by_name(variables.names, raw),
+        "factor_correlations": solution.factor_correlations,
+        "communalities": _by_name(variables.names, solution.communalities),
+        "uniquenesses": _by_name(variables.names, solution.uniquenesses),
+        "variance_share": solution.variance_share,
+        "fit": fit_entry(solution.fit),
+        "warnings": [*solution.warnings, *dropped],
+    }
+
+
+def fit_entry(fit: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Indices of fit; those that are not defined with their reason."""
+    names = ("chi2", "df", "p", "rmsea", "tli", "cfi", "srmr", "bic")
+    return {name: Missing(fit.reasons[name]) if name in fit.reasons else getattr(fit, name) for name in names}
+
+
+def _by_name(names: Iterable[str], values: np.ndarray) -> dict[str, Any]:
+    return dict(zip(names, values.tolist(), strict=True))
+
+
+def style_entry(style: Style, r_positive_negative: float | None) -> dict[str, Any]:
+    """One entry of ``style``."""
+    acquiescence = style.acquiescence
+    return {
+        "acquiescence": Missing(style.reasons["acquiescence"]) if acquiescence is None else asdict(acquiescence),
+        "extremity": Missing(style.reasons["extremity"]) if style.extremity is None else style.extremity,
+        "position_bias": Missing(NOT_BUILT),
+        "r_positive_negative": Missing("all items are keyed alike, or too few respondents")
+        if r_positive_negative is None
+        else r_positive_negative,
+    }
+
+
+def verdict_entry(verdict: Verdict) -> dict[str, Any]:
+    """``verdict``."""
+    return {"code": verdict.code, "text": verdict.text, "reasons": list(verdict.reasons)}
+
+
+def recommendation_entry(recommendation: Recommendation) -> dict[str, Any]:
+    """``recommended_level``."""
+    level = Missing(recommendation.reason) if recommendation.level is None else recommendation.level
+    return {"level": level, "reason": recommendation.reason}

@@ -1,0 +1,130 @@
+"""Covariance of items at every level, estimated in one way from answers and, again and again, from worlds without factors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from persona_big5.analysis.answers import CELL, RESPONDENT
+from persona_big5.variance.covariance import (
+    effect_covariance,
+    means_covariance,
+    pooled_covariance,
+    respondent_covariance,
+    split_run_covariance,
+)
+from persona_big5.variance.design import RESIDUAL, identified_effects
+from persona_big5.variance.groups import cross_sums, distinct_rows
+from persona_big5.variance.levels import level_effects
+from persona_big5.variance.moments import Moments, moment_equations, same_design
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from persona_big5.analysis.answers import Answers
+    from persona_big5.variance.design import Effect
+    from persona_big5.variance.groups import FloatArray, GroupSums
+
+LEVELS = ("pooled", "means", "respondent", "split_run", "run", "llm", "variant", "persona", "llm:persona", "context")
+CORRECTED = ("respondent", "split_run", "llm", "variant", "persona", "llm:persona", "context")
+"""Levels whose matrix is a difference of matrices (or a cross-covariance), and no sample covariance."""
+FEWEST_FOR_SPLIT = 3
+
+
+@dataclass(frozen=True)
+class LevelEstimator:
+    """Turns a matrix of scores of a fixed design into one covariance matrix per level.
+
+    ``reasons`` says why a level cannot be had. Coefficients of the moment equations are worked out once, from which answers are there.
+    """
+
+    answers: Answers
+    effects: tuple[Effect, ...]
+    reasons: dict[str, str]
+    _moments: Moments = field(repr=False)
+
+    @classmethod
+    def of(cls, answers: Answers) -> LevelEstimator:
+        """Find out which levels the design of ``answers`` can tell apart."""
+        cells = cross_sums(answers.scores, answers.codes, CELL)
+        reasons: dict[str, str] = {}
+        if len(cells.grouping) == len(answers.scores):
+            for level in ("respondent", "split_run", "run"):
+                reasons[level] = "every cell was asked once: run noise cannot be told from the respondent"
+        if len(np.unique(answers.respondent)) < 2:  # noqa: PLR2004
+            for level in ("means", "respondent", "split_run"):
+                reasons[level] = "one respondent"
+        odd = answers.run % 2 == 1
+        both = np.intersect1d(answers.respondent[odd], answers.respondent[~odd])
+        if len(both) < FEWEST_FOR_SPLIT:
+            reasons.setdefault("split_run", f"{len(both)} respondents have both odd and even runs")
+        candidates = level_effects(answers.facets)
+        identified = identified_effects(candidates, cells.grouping, n_observations=len(answers.scores))
+        reasons |= {name: why for name, why in identified.dropped.items() if name in LEVELS}
+        for level in LEVELS[5:]:
+            if level not in reasons and level not in {effect.name for effect in identified.effects}:
+                reasons[level] = "is no facet of these data"
+        return cls(answers, identified.effects, reasons, moment_equations(cells, identified.effects))
+
+    def matrices(self, scores: FloatArray, levels: Collection[str] = LEVELS) -> dict[str, FloatArray]:
+        """Covariance (items, items), raw direction, of those ``levels`` that can be had, from ``scores`` (and gaps) laid out like the answers."""
+        cells = cross_sums(scores, self.answers.codes, CELL)
+        wanted = [level for level in levels if level not in self.reasons]
+        found = covariance_by_level(cells, wanted)
+        if "split_run" in wanted:
+            found["split_run"] = split_run_covariance(scores, self.answers.respondent, self.answers.run % 2 == 1)
+        if {effect.name for effect in self.effects} & set(wanted):
+            found |= effect_covariance(same_design(self._moments, cells, self.effects))
+        return {level: found[level] for level in wanted}
+
+    def runs_per_respondent(self) -> float:
+        """R of (MSB - MSW) / R."""
+        return respondent_covariance(cross_sums(self.answers.scores, self.answers.codes, CELL), RESPONDENT).runs_per_respondent
+
+    def variances(self) -> dict[str, FloatArray]:
+        """Raw variance components item by item (items,), by effect and ``residual``."""
+        return {name: np.diag(matrix).copy() for name, matrix in effect_covariance(self._moments).items()}
+
+    def reliability(self, matrices: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """By corrected level, the share of the observed variance between its units' means that belongs to the level (items,).
+
+        Observed: the variance of respondents' means, or the expected mean square of an effect without the effects that contain it.
+        """
+        found: dict[str, FloatArray] = {}
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for level in ("respondent", "split_run"):
+                if level in matrices:
+                    found[level] = np.diag(matrices[level]) / np.diag(matrices["means"])
+            names = [*(effect.name for effect in self.effects), RESIDUAL]
+            variance = {name: np.maximum(values, 0.0) for name, values in self.variances().items()}
+            weight = np.broadcast_to(self._moments.matrix, (*self._moments.matrix.shape[:2], *matrices["pooled"].shape))
+            for i, effect in enumerate(self.effects):
+                containing = {outer.name for outer in self.effects if outer.columns < effect.columns}
+                parts = {name: np.diag(weight[i, j]) * variance[name] for j, name in enumerate(names) if name not in containing}
+                found[effect.name] = parts[effect.name] / np.sum(list(parts.values()), axis=0)
+        return found
+
+    def n_units(self, level: str) -> int:
+        """How many units a level has: rows for ``pooled`` and ``run``, respondents for ``means`` and ``respondent``, else the effect's levels."""
+        if level in ("pooled", "run"):
+            return len(self.answers.scores)
+        if level in ("means", "respondent", "split_run"):
+            return len(np.unique(self.answers.respondent))
+        effect = next(effect for effect in self.effects if effect.name == level)
+        positions = [CELL.index(column) for column in CELL if column in effect.columns]
+        return len(distinct_rows(self.answers.codes[:, positions])[1])
+
+
+def covariance_by_level(cells: GroupSums, wanted: Collection[str]) -> dict[str, FloatArray]:
+    """Covariance of rows, respondents' means, respondents without run noise, and runs, as far as ``wanted``, from cross sums by cell."""
+    found: dict[str, FloatArray] = {}
+    if "pooled" in wanted:
+        found["pooled"] = pooled_covariance(cells)
+    if {"respondent", "run"} & set(wanted):
+        separated = respondent_covariance(cells, RESPONDENT)
+        found |= {"means": separated.means, "respondent": separated.respondent, "run": separated.run}
+    elif "means" in wanted:
+        found["means"] = means_covariance(cells, RESPONDENT)
+    return found

@@ -1,0 +1,200 @@
+"""Structure at each level: how many factors the answers of that level have beyond chance, and which ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from persona_big5.analysis.levels import CORRECTED, LEVELS
+from persona_big5.analysis.null import null_world, run_null_eigenvalues
+from persona_big5.errors import NotEstimableError
+from persona_big5.factors.correlation import correlation_of
+from persona_big5.factors.extraction import FactorSolution, fit_factors, most_factors
+from persona_big5.factors.factorability import Factorability, factorability
+from persona_big5.factors.retention import ParallelAnalysis, parallel_analysis, permuted_null, velicer_map
+from persona_big5.factors.smoothing import nearest_correlation
+from persona_big5.validity.reliability import mean_of_answered
+from persona_big5.variance.covariance import means_by_group
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from persona_big5.analysis.answers import Answers, ItemInfo
+    from persona_big5.analysis.levels import LevelEstimator
+    from persona_big5.variance.groups import FloatArray
+
+LEAST_RELIABILITY = 0.2
+"""Items below are not divided by the square root of their tiny variance: they are dropped and named."""
+UNITS_PER_SCALE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """What a level is analysed with: items, or keyed scale scores where there are too few units for items.
+
+    ``weights`` (n_variables, n_items) turns an item covariance into theirs, keyed. ``keyed`` (n_variables,) signs back to raw direction.
+    """
+
+    names: tuple[str, ...]
+    weights: FloatArray
+    keyed: FloatArray
+    unit: str
+    dropped: tuple[tuple[str, str], ...]
+
+    def correlations(self, covariance: FloatArray) -> FloatArray:
+        """Correlations, keyed, clipped to +-1; a variable without variance is correlated 0 with all."""
+        R = correlation_of(self.weights @ covariance @ self.weights.T)
+        R = np.clip(np.nan_to_num(R), -1.0, 1.0)
+        np.fill_diagonal(R, 1.0)
+        return np.asarray((R + R.T) / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What was found at one level. Parts that cannot be had are None, with their reason in ``reasons`` {part: why}."""
+
+    level: str
+    n_units: int
+    variables: Variables
+    correlations: FloatArray
+    parallel: ParallelAnalysis
+    map_factors: int | None
+    factorability: Factorability
+    n_factors: int
+    solution: FactorSolution | None
+    reasons: dict[str, str]
+
+
+def choose_variables(level: str, items: ItemInfo, n_units: int, reliability: FloatArray | None) -> Variables | str:
+    """Items with reliability at least .2 where there are more units than items, else scale scores, else the reason why neither."""
+    kept = np.ones(len(items.names), dtype=bool)
+    dropped = []
+    if reliability is not None:
+        kept = np.nan_to_num(reliability) >= LEAST_RELIABILITY
+        dropped = [
+            (name, f"reliability {value:.2f} < {LEAST_RELIABILITY} at level {level}")
+            for name, value, keep in zip(items.names, reliability, kept, strict=True)
+            if not keep
+        ]
+    if kept.sum() > 1 and n_units > kept.sum():
+        weights = (np.eye(len(items.names)) * items.keyed)[kept]
+        return Variables(items.take(kept).names, weights, items.keyed[kept], "items", tuple(dropped))
+    if len(items.scales) > 1 and n_units >= UNITS_PER_SCALE * len(items.scales):
+        return Variables(items.scales, items.weights, np.ones(len(items.scales)), "scales", ())
+    if kept.sum() < 2:  # noqa: PLR2004
+        return f"fewer than two items have reliability >= {LEAST_RELIABILITY}"
+    return f"{n_units} units for {int(kept.sum())} items and {len(items.scales)} scales: too few for factors"
+
+
+def find_structure(
+    answers: Answers,
+    estimator: LevelEstimator,
+    matrices: Mapping[str, FloatArray],
+    *,
+    levels: Sequence[str] = LEVELS,
+    n_factors: int | None = None,
+    draws: int = 100,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda _: None,
+) -> dict[str, Structure | str]:
+    """Count and extract factors at each level; the reason in words where a level cannot be analysed.
+
+    Parallel analysis on the unreduced correlation matrix: ``pooled`` and ``means`` against permutations within item, ``run`` against
+    independent errors, every other level against the component null (``analysis.null``). ``n_factors`` overrides it.
+    """
+    reliability = estimator.reliability(matrices)
+    chosen: dict[str, Variables] = {}
+    found: dict[str, Structure | str] = {}
+    for level in levels:
+        if level not in matrices:
+            found[level] = estimator.reasons[level]
+            continue
+        variables = choose_variables(level, answers.items, estimator.n_units(level), reliability.get(level))
+        if isinstance(variables, str):
+            found[level] = variables
+        else:
+            chosen[level] = variables
+    nulls = _null_eigenvalues(answers, estimator, matrices, chosen, draws, seed, progress)
+    for level, variables in chosen.items():
+        progress(f"factors at level {level}")
+        found[level] = _analyse(level, estimator.n_units(level), variables, matrices[level], nulls[level], n_factors)
+    return {level: found[level] for level in levels}
+
+
+def _null_eigenvalues(
+    answers: Answers,
+    estimator: LevelEstimator,
+    matrices: Mapping[str, FloatArray],
+    chosen: Mapping[str, Variables],
+    draws: int,
+    seed: int,
+    progress: Callable[[str], None],
+) -> dict[str, FloatArray]:
+    nulls: dict[str, FloatArray] = {}
+    rows = {"pooled": answers.scores}
+    if "means" in chosen:
+        rows["means"] = means_by_group(answers.scores, answers.respondent, int(answers.respondent.max()) + 1)
+    for level in set(rows) & set(chosen):
+        progress(f"parallel analysis at level {level}: {draws} permutations")
+        nulls[level] = permuted_null(_values(rows[level], answers.items, chosen[level]), draws, seed)
+    if "run" in chosen:
+        degrees = len(answers.scores) - int(answers.cell.max()) - 1
+        nulls["run"] = run_null_eigenvalues(degrees, len(chosen["run"].names), draws, seed)
+    compared = [level for level in CORRECTED if level in chosen]
+    if compared:
+        world = null_world(answers, estimator, matrices)
+        eigenvalues: dict[str, list[FloatArray]] = {level: [] for level in compared}
+        for draw, random in enumerate(np.random.default_rng(seed).spawn(draws), start=1):
+            progress(f"parallel analysis at corrected levels: null world {draw} of {draws}")
+            drawn = estimator.matrices(world.draw(random), compared)
+            for level in compared:
+                eigenvalues[level].append(np.linalg.eigvalsh(chosen[level].correlations(drawn[level]))[::-1])
+        nulls |= {level: np.array(values) for level, values in eigenvalues.items()}
+    return nulls
+
+
+def _values(scores: FloatArray, items: ItemInfo, variables: Variables) -> FloatArray:
+    """Scores of the variables (N, n_variables): the items themselves, or means of the answered items of each scale."""
+    if variables.unit == "items":
+        return scores[:, [items.names.index(name) for name in variables.names]]
+    keyed = scores * items.keyed
+    return np.stack([mean_of_answered(keyed[:, items.members(scale)]) for scale in variables.names], axis=1)
+
+
+def _analyse(
+    level: str, n_units: int, variables: Variables, covariance: FloatArray, null: FloatArray, n_factors: int | None
+) -> Structure:
+    R = variables.correlations(covariance)
+    sample = level not in CORRECTED
+    eigenvalues = np.linalg.eigvalsh(R)[::-1]
+    parallel = parallel_analysis(eigenvalues, null)
+    reasons: dict[str, str] = {}
+    map_factors = None
+    try:
+        map_factors = velicer_map(R).n_factors
+    except NotEstimableError as error:
+        reasons["map"] = str(error)
+    k = parallel.n_factors if n_factors is None else n_factors
+    solution = None
+    if k == 0:
+        reasons["solution"] = "no factor exceeds chance"
+    elif k > most_factors(len(variables.names)):
+        reasons["solution"] = f"{k} factors of {len(variables.names)} {variables.unit} are not identified"
+    else:
+        solution = fit_factors(
+            nearest_correlation(R), k, n_observations=n_units if sample else None, items=variables.names
+        )
+    return Structure(
+        level=level,
+        n_units=n_units,
+        variables=variables,
+        correlations=R,
+        parallel=parallel,
+        map_factors=map_factors,
+        factorability=factorability(R, n_units if sample else None),
+        n_factors=k,
+        solution=solution,
+        reasons=reasons,
+    )

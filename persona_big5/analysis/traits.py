@@ -1,0 +1,100 @@
+"""Correlations of scales at every level, with intervals over llms and personas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from persona_big5.analysis.answers import CELL
+from persona_big5.analysis.levels import CORRECTED, covariance_by_level
+from persona_big5.factors.correlation import correlation_of
+from persona_big5.variance.covariance import effect_covariance
+from persona_big5.variance.groups import cross_sums
+from persona_big5.variance.jackknife import Replicates, interval, resampled_facets
+from persona_big5.variance.moments import moment_equations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from persona_big5.analysis.answers import Answers
+    from persona_big5.analysis.levels import LevelEstimator
+    from persona_big5.variance.groups import FloatArray, GroupSums
+
+CLOSE_TO_ONE = 0.9999
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleCorrelations:
+    """Correlations of keyed scale scores at one level: ``matrix`` (s, s) clipped to +-1, NaN for a scale without variance there.
+
+    ``ci_low``, ``ci_high`` are NaN where nothing could be resampled. ``corrected``: run noise (or other levels) removed. ``n`` units.
+    """
+
+    variables: tuple[str, ...]
+    matrix: FloatArray
+    ci_low: FloatArray
+    ci_high: FloatArray
+    n: int
+    corrected: bool
+
+
+def scale_correlations(
+    answers: Answers, estimator: LevelEstimator, matrices: Mapping[str, FloatArray]
+) -> dict[str, ScaleCorrelations]:
+    """Correlate the scales at each level.
+
+    Point estimates come from the item matrices (every pair of items over the rows where both are there, nothing imputed). Intervals: jackknife
+    over llms and personas with at least 4 levels on Fisher's z, from rows that answered every item of a scale.
+    """
+    weights = answers.items.weights
+    point = {level: _correlations(weights @ matrix @ weights.T) for level, matrix in matrices.items()}
+    keyed = answers.scores * answers.items.keyed
+    scales = np.stack([keyed[:, answers.items.members(scale)].mean(axis=1) for scale in answers.items.scales], axis=1)
+    cells = cross_sums(scales, answers.codes, CELL)
+    replicates: dict[str, dict[str, FloatArray]] = {level: {} for level in point}
+    for facet in resampled_facets(cells, ["llm", "persona"]):
+        codes = np.unique(answers.codes[:, CELL.index(facet)])
+        rows = [_leave_out(cells.without(facet, int(code)), estimator, list(point)) for code in codes]
+        for level in point:
+            if level in rows[0]:
+                replicates[level][facet] = np.stack([row[level] for row in rows])
+    return {
+        level: ScaleCorrelations(
+            answers.items.scales,
+            matrix,
+            *_interval(matrix, Replicates(_complete(replicates[level]))),
+            n=estimator.n_units(level),
+            corrected=level in CORRECTED,
+        )
+        for level, matrix in point.items()
+    }
+
+
+def _leave_out(cells: GroupSums, estimator: LevelEstimator, levels: list[str]) -> dict[str, FloatArray]:
+    found = covariance_by_level(cells, levels)
+    effects = [effect for effect in estimator.effects]
+    found |= effect_covariance(moment_equations(cells, effects))
+    return {level: _z(_correlations(matrix)) for level, matrix in found.items()}
+
+
+def _correlations(covariance: FloatArray) -> FloatArray:
+    return np.clip(correlation_of(covariance), -1.0, 1.0)
+
+
+def _z(correlations: FloatArray) -> FloatArray:
+    return np.arctanh(np.clip(correlations, -CLOSE_TO_ONE, CLOSE_TO_ONE))
+
+
+def _complete(by_facet: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Replicates without those in which a scale lost all its variance."""
+    return {facet: rows[np.isfinite(rows).all(axis=(1, 2))] for facet, rows in by_facet.items()}
+
+
+def _interval(matrix: FloatArray, replicates: Replicates) -> tuple[FloatArray, FloatArray]:
+    low, high = interval(_z(matrix), replicates)
+    low, high = np.tanh(low), np.tanh(high)
+    for ends in (low, high):
+        np.fill_diagonal(ends, np.where(np.isnan(np.diag(ends)), np.nan, 1.0))
+    return low, high
