@@ -2,11 +2,148 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from persona_big5.errors import PersonaBig5Error, SpecError
 
 if TYPE_CHECKING:
-    import typer
+    from collections.abc import Callable, Iterator
+
+    from persona_big5.questionnaire import Questionnaire
+
+_TEMPLATE = "first_survey"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the program."""
+    app.command("list")(list_shipped)
+    app.command()(new)
+    app.command()(check)
+
+
+def list_shipped() -> None:
+    """List the shipped questionnaires, personas by group, contexts and studies.
+
+    Example: persona-big5 list
+    """
+    for line in _shipped_lines():
+        typer.echo(line)
+
+
+def new(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Study to write; must not exist.")],
+    template: Annotated[
+        str, typer.Option("--from", metavar="STUDY", help="Study to start from: a shipped one or a file.")
+    ] = _TEMPLATE,
+) -> None:
+    """Write a commented study to edit, named as its file.
+
+    Example: persona-big5 new my-survey.yaml --from demo
+    """
+    from persona_big5.questionnaire import locate
+
+    text = locate("studies", template, Path()).read_text(encoding="utf-8")
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._") or "study"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8") as out:
+            out.write(
+                re.sub(r"^study:.*$", f"study: {name}  # results go to results/{name}/", text, flags=re.MULTILINE)
+            )
+    except FileExistsError as error:
+        raise PersonaBig5Error(f"{file} exists and is left as it is; give another name") from error
+    except OSError as error:
+        raise PersonaBig5Error(f"{file} cannot be written ({error.strerror})") from error
+    typer.echo(f"{file} is a copy of {template} named '{name}'; edit it, then: persona-big5 check {file}")
+
+
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A study, questionnaire, persona or context file.")],
+) -> None:
+    """Validate a study, a questionnaire, personas or contexts; say what a study will take. Asks nothing.
+
+    Example: persona-big5 check my-survey.yaml
+    """
+    from persona_big5.specfile import did_you_mean, open_spec
+
+    reports: dict[str, Callable[[Path], str]] = {
+        "study": _study_report,
+        "llms": _study_report,
+        "questionnaire": _questionnaire_report,
+        "personas": _personas_report,
+        "contexts": _contexts_report,
+    }
+    spec = open_spec(file)
+    keys = list(spec.data) if isinstance(spec.data, dict) else []
+    kind = next((key for key in reports if key in keys), None)
+    if kind is None:
+        hint = did_you_mean(keys[0], reports) if keys else ""
+        spec.problem((), f"one of the keys study, questionnaire, personas or contexts must say what this file is{hint}")
+        raise SpecError(spec.problems)
+    report = reports[kind](file)
+    typer.echo(f"{file}: no problems\n{report}")
+
+
+def _study_report(file: Path) -> str:
+    from persona_big5.study import load_study, summarise
+
+    return str(summarise(load_study(file)))
+
+
+def _questionnaire_report(file: Path) -> str:
+    from persona_big5.questionnaire import read_questionnaire
+
+    questionnaire = read_questionnaire(file)
+    lines = [f"Questionnaire {questionnaire.id}, version {questionnaire.version}: {len(questionnaire.items)} items"]
+    lines += [f"  {line}" for line in _scale_lines(questionnaire)]
+    lines.append(f"  wordings: {', '.join(questionnaire.wordings)}")
+    return "\n".join(lines)
+
+
+def _scale_lines(questionnaire: Questionnaire) -> Iterator[str]:
+    keys = Counter((item.scale, item.key) for item in questionnaire.items)
+    for scale in questionnaire.scales:
+        positive, negative = keys[scale, 1], keys[scale, -1]
+        yield f"{scale}: {positive + negative} items ({positive} keyed +, {negative} keyed -)"
+
+
+def _personas_report(file: Path) -> str:
+    from persona_big5.study import read_personas
+
+    groups = Counter(persona.group for persona in read_personas(file))
+    return "\n".join([f"{groups.total()} personas", *(f"  {group}: {count}" for group, count in groups.items())])
+
+
+def _contexts_report(file: Path) -> str:
+    from persona_big5.study import read_contexts
+
+    contexts = read_contexts(file)
+    return "\n".join([f"{len(contexts)} contexts", *(f"  {one.id}: {len(one.turns)} turns" for one in contexts)])
+
+
+def _shipped_lines() -> Iterator[str]:
+    """Yield what is shipped, read as plain data: checking it all would cost more than a listing may take."""
+    from persona_big5.questionnaire import shipped
+    from persona_big5.specfile import open_spec
+
+    yield "Questionnaires"
+    for path in shipped("questionnaires"):
+        data = open_spec(path).data
+        counts = f"{len(data['items'])} items in {len(data['scales'])} scales, wordings {', '.join(data['wordings'])}"
+        yield f"  {path.stem}: version {data['version']}, {counts}"
+    groups: dict[str, list[str]] = {}
+    for path in shipped("personas"):
+        for persona in open_spec(path).data["personas"]:
+            groups.setdefault(persona["group"], []).append(persona["id"])
+    yield "Personas (a whole group: group:NAME)"
+    yield from (f"  {group}: {', '.join(ids)}" for group, ids in groups.items())
+    yield "Contexts"
+    for path in shipped("contexts"):
+        yield from (f"  {context['id']}" for context in open_spec(path).data["contexts"])
+    yield "Studies (persona-big5 new FILE --from STUDY)"
+    yield from (f"  {path.stem}" for path in shipped("studies"))

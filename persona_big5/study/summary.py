@@ -84,7 +84,7 @@ class PlanSummary:
         total = "unknown" if self.cost is None else f"about {self.cost:,.2f} USD"
         cap = "no cap (give max_cost)" if self.max_cost is None else f"stops at {self.max_cost:,.2f} USD"
         lines = [
-            f"{self.study}: {self.sessions:,} calls, {self.administrations:,} answers, {self.respondents:,} respondents",
+            f"{self.study}: {self.sessions:,} calls, {self.administrations:,} answers, {self.respondents} respondents",
             f"Cost: {total}; {cap}",
             *_section(f"By llm (estimates: {CHARACTERS_PER_TOKEN} characters a token, no reasoning)", self.llms),
             *_section("Settings", [setting for setting in self.settings if setting.of is None]),
