@@ -1,7 +1,7 @@
 """Keeping: one DuckDB file with a journal beside it, and the only door to DuckDB.
 
-Who asks writes through `open_for_writing`; everybody else reads, also while somebody writes. Names are loaded when first used,
-so that what needs no Parquet or pandas does not pay for them.
+Who asks writes through `open_for_writing`; everybody else reads, also while somebody writes. Names are loaded when
+first used, so that what needs no Parquet or pandas does not pay for them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from persona_big5.store.records import OPEN_STATES, Answer, Exchange, State
 
 if TYPE_CHECKING:
+    from persona_big5.store.coverage import Status, status
     from persona_big5.store.exporting import export, group_sums
     from persona_big5.store.importing import import_answers
     from persona_big5.store.reading import connect_reading, long_table, sql, studies
     from persona_big5.store.replies import exchanges
-    from persona_big5.store.coverage import Status, status
     from persona_big5.store.writing import Store, open_for_writing
 
 _HOME = {

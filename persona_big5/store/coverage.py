@@ -21,7 +21,7 @@ RATE_WINDOW = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class VariantCoverage:
-    """Administrations of one llm × variant: ``planned`` in force, ``settled`` of them need no further asking."""
+    """Administrations of one variant of an llm: ``planned`` in force, ``settled`` of them need no further asking."""
 
     llm: str
     variant: str
@@ -32,7 +32,7 @@ class VariantCoverage:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What one llm × variant's provider called the model that answered; more than one for the same means it changed meanwhile."""
+    """One name under which the provider of a variant answered; more than one for the same variant means it changed."""
 
     llm: str
     variant: str
@@ -47,11 +47,13 @@ class Identity:
 class Status:
     """State of a database, counted from the tables and the journal.
 
-    ``cost`` is in USD, over the exchanges whose price is known; ``cost_unknown`` counts the others that brought a reply. ``rate`` is
-    settled administrations per minute in the last five minutes and ``time_left`` what remains at that rate; both are None when
-    nothing came back in that time. ``retries`` counts requests after the first of their turn, ``failed_attempts`` those that brought
-    no readable reply, ``repeated_replies`` readable replies to what another reply answers, and ``wasted_cost`` what both cost.
-    ``changed`` lists the llms whose provider answered under more than one model name or fingerprint.
+    Administrations that a later plan supersedes are counted in ``superseded`` and nowhere else. ``cost`` is in USD,
+    over the exchanges whose price is known; ``cost_unknown`` counts the others that brought a reply. ``rate`` is
+    settled administrations per minute in the last five minutes and ``time_left`` what remains at that rate; both are
+    None when nothing came back in that time. ``retries`` counts requests after the first of their turn. Wasted are
+    ``failed_attempts``, which brought no readable reply, and ``repeated_replies`` to what another reply answers;
+    ``wasted_cost`` is what both cost. ``changed`` lists the variants whose provider answered under more than one model
+    name or fingerprint.
     """
 
     planned: int
@@ -88,8 +90,8 @@ class Status:
             f"{self.tokens_in:,} tokens in, {self.tokens_out:,} tokens out"
         )
         lines.append(
-            f"{self.retries:,} retries; wasted: {self.failed_attempts:,} failed attempts and {self.repeated_replies:,} repeated "
-            f"replies, {self.wasted_cost:.4f} USD"
+            f"{self.retries:,} retries; wasted: {self.failed_attempts:,} failed attempts and "
+            f"{self.repeated_replies:,} repeated replies, {self.wasted_cost:.4f} USD"
         )
         if self.rate is None:
             lines.append("nothing came back in the last five minutes")
@@ -208,7 +210,8 @@ WHERE state NOT IN (SELECT unnest($open)) AND started_at + to_microseconds((seco
 
 _CHANGED = """
 WITH identity AS (
-    SELECT llm, variant, model_returned, fingerprint, count(*) AS replies, min(started_at) AS first, max(started_at) AS last
+    SELECT llm, variant, model_returned, fingerprint,
+        count(*) AS replies, min(started_at) AS first, max(started_at) AS last
     FROM exchange JOIN (SELECT DISTINCT session, llm, variant FROM administration) USING (session)
     WHERE text IS NOT NULL
     GROUP BY ALL)

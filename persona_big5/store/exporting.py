@@ -11,7 +11,6 @@ import duckdb
 from persona_big5.errors import DataError
 from persona_big5.store.longtable import ALIASES, MISSING
 from persona_big5.store.reading import connect_reading
-from persona_big5.store.records import LONG_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
 def export(path: str | PathLike[str], out: str | PathLike[str]) -> int:
     """Write the long table of a database to a Parquet or CSV file, sorted by its key; return the number of rows.
 
-    In CSV a text that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return gets a leading ``'``, so that no spreadsheet
-    takes a model's reply for a formula; numbers are as they are, missing values empty. The file appears whole or not at all.
+    In CSV a text that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return gets a leading ``'``, so that
+    no spreadsheet takes a model's reply for a formula; numbers are as they are, missing values empty. The file appears
+    whole or not at all.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def export(path: str | PathLike[str], out: str | PathLike[str]) -> int:
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_name(out.name + ".unfinished")
     with connect_reading(path) as connection:
-        rows = connection.sql("SELECT * FROM long").order(", ".join(LONG_KEY))
+        rows = connection.sql("SELECT * FROM long").order("ALL")
         if out.suffix == ".parquet":
             rows.write_parquet(str(unfinished), compression="zstd")
         else:
@@ -56,20 +56,21 @@ def _without_formulas(rows: duckdb.DuckDBPyRelation) -> str:
 
 
 def group_sums(path: str | PathLike[str], by: Sequence[str]) -> pd.DataFrame:
-    """Count, sum and sum of squares of the scores in each group, with one scan of a database, Parquet or CSV (also .gz) file.
+    """Count, sum and sum of squares of the scores in each group, with one scan of the data.
 
     Parameters
     ----------
     path
-        A database, or a long table with the columns of ``by`` and ``score`` under these names or their aliases.
+        A database, or a long table as Parquet or CSV (also .gz) with the columns of ``by`` and ``score`` under these
+        names or their aliases.
     by
         Columns that make the groups.
 
     Returns
     -------
     pandas.DataFrame
-        The columns of ``by`` as text, ``n`` (scores, missing ones left out), ``sum`` and ``sum_of_squares``, sorted by group. A group
-        without any score has ``n`` 0 and sums 0.
+        The columns of ``by`` as text, ``n`` (scores, missing ones left out), ``sum`` and ``sum_of_squares``, sorted by
+        group. A group without any score has ``n`` 0 and sums 0.
 
     Raises
     ------
@@ -77,9 +78,7 @@ def group_sums(path: str | PathLike[str], by: Sequence[str]) -> pd.DataFrame:
         A column is missing, or a score is no number.
     """
     with _long_rows(Path(path)) as rows:
-        named = {ALIASES.get(column, column): column for column in reversed(rows.columns)}
-        if absent := [column for column in (*by, "score") if column not in named]:
-            raise DataError(f"{path}: no column {', '.join(absent)}; its columns are {', '.join(rows.columns)}")
+        named = {ours: _source(rows.columns, ours, path) for ours in (*by, "score")}
         groups = [f"{_quoted(named[column])}::VARCHAR AS {_quoted(column)}" for column in by]
         score = _quoted(named["score"])
         number = f"TRY_CAST({score} AS DOUBLE)"
@@ -87,10 +86,20 @@ def group_sums(path: str | PathLike[str], by: Sequence[str]) -> pd.DataFrame:
             ", ".join([*groups, f"if(isnan({number}), NULL, {number}) AS x", f"trim({score}::VARCHAR) AS written"])
         )
         sums = scores.aggregate(", ".join([*map(_quoted, by), _SUMS]), ", ".join(map(_quoted, by)))
-        frame = sums.order(", ".join(map(_quoted, by))).df()
+        frame: pd.DataFrame = sums.order("ALL").df()
     if (wrong := frame.pop("wrong").sum()) > 0:
         raise DataError(f"{path}: {wrong} scores are not numbers; leave a missing answer empty")
     return frame
+
+
+def _source(columns: Sequence[str], ours: str, path: str | PathLike[str]) -> str:
+    """Column of a file that holds one of ours, under its own name or an alias."""
+    found = [column for column in columns if ALIASES.get(column, column) == ours]
+    if not found:
+        raise DataError(f"{path}: no column {ours}; its columns are {', '.join(columns)}")
+    if len(found) > 1:
+        raise DataError(f"{path}: columns {' and '.join(found)} both mean {ours}; rename one of them")
+    return found[0]
 
 
 _SUMS = f"""

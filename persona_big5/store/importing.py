@@ -50,8 +50,8 @@ class ImportSummary:
 def import_answers(frame: pd.DataFrame, db: str | PathLike[str], source_name: str) -> ImportSummary:
     """Take a long table into a database, so that `long_table` gives it back beside what was asked.
 
-    Ids are hashes of the key columns, so the same table imported twice adds nothing. A row without a state is ``answered`` when it
-    has a score, ``unparsable`` when it has only a raw response, else ``not_asked``.
+    Ids are hashes of the key columns, so the same table imported twice adds nothing. A row without a state is
+    ``answered`` when it has a score, ``unparsable`` when it has only a raw response, else ``not_asked``.
 
     Parameters
     ----------
@@ -65,8 +65,8 @@ def import_answers(frame: pd.DataFrame, db: str | PathLike[str], source_name: st
     Raises
     ------
     DataError
-        The database has other answers under the same keys; an attribute differs within one llm, variant, persona or item; a state is
-        unknown or has a score it cannot have; ``run`` is no whole number.
+        The database has other answers under the same keys; an attribute differs within one llm, variant, persona or
+        item; a state is unknown or has a score it cannot have; ``run`` is no whole number.
     StoreError
         The database cannot be written to.
     """
@@ -94,9 +94,9 @@ def import_answers(frame: pd.DataFrame, db: str | PathLike[str], source_name: st
     return ImportSummary(added, len(rows) - added, left_out)
 
 
-_SAME_KEY = " AND ".join(f"a.{column} = incoming.{column}" for column in LONG_KEY)  # columns are ours: no injection (S608)
+_SAME_KEY = " AND ".join(f"a.{column} = incoming.{column}" for column in LONG_KEY)
 
-_NEW = f"FROM incoming ANTI JOIN (SELECT * FROM store.administration WHERE NOT superseded) AS a ON {_SAME_KEY}"
+_NEW = f"FROM incoming ANTI JOIN (SELECT * FROM store.administration WHERE NOT superseded) AS a ON {_SAME_KEY}"  # noqa: S608  (our own column names)
 
 _OTHER_ANSWERS = f"""
 SELECT {", ".join(f"incoming.{column}" for column in LONG_KEY)}, count(*) OVER ()
@@ -105,7 +105,7 @@ LEFT JOIN store.answer AS old ON old.administration = a.administration
 WHERE NOT a.superseded AND (incoming.state, incoming.score, incoming.raw_response)
     IS DISTINCT FROM (coalesce(old.state, 'not_asked'), old.score, old.raw_response)
 LIMIT 1
-"""
+"""  # noqa: S608  (our own column names)
 
 _ADD_ANSWERS = f"""
 INSERT INTO store.answer (administration, state, raw_response, score)
@@ -163,7 +163,7 @@ def _described(frame: pd.DataFrame, table: str) -> list[dict[str, object]]:
     if len(twice):
         first = twice.iloc[0]
         twins = twice[(twice[list(names)] == first[list(names)]).all(axis=1)]
-        varying = [column for column in present if twins[column].nunique(dropna=False) > 1]
+        varying = [column for column in present if len(twins[column].drop_duplicates()) > 1]
         which = " of ".join(str(first[name]) for name in reversed(names))
         raise DataError(f"{table} {which} has more than one {', '.join(varying)}: it must be the same in all its rows")
     columns: dict[str, list[object]] = {

@@ -1,8 +1,8 @@
 """The journal: one JSON line per exchange with the answers read from it, beside the database until it is merged.
 
-New lines go to ``<database>.journal``. A merge sets that file aside as ``<database>.journal.merging`` by renaming it, puts its
-lines into the database in one transaction, and drops it. A process killed in between leaves files whose lines are merged again:
-ids are keys, so nothing doubles.
+New lines go to ``<database>.journal``. A merge sets that file aside as ``<database>.journal.merging`` by renaming it,
+puts its lines into the database in one transaction, and drops it. A process killed in between leaves files whose lines
+are merged again: ids are keys, so nothing doubles.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import re
 import threading
 from itertools import islice
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 from persona_big5.errors import StoreError
 from persona_big5.store.records import Answer, Exchange, State
@@ -54,11 +54,11 @@ def as_line(exchange: Exchange, answers: Sequence[Answer]) -> bytes:
         return _encode(_storable(record))
 
 
-def _encode(record: Any) -> bytes:
+def _encode(record: object) -> bytes:
     return (json.dumps(record, ensure_ascii=False, allow_nan=False, default=str) + "\n").encode()
 
 
-def _storable(value: Any) -> Any:
+def _storable(value: object) -> object:
     if isinstance(value, str):
         return _SURROGATE.sub("\ufffd", value)
     if isinstance(value, float):
@@ -127,7 +127,7 @@ class Journal:
             yield from _batches(_complete_lines(file))
 
     def keep_unreadable(self, lines: Iterable[str]) -> None:
-        """Keep complete lines that are no records, which only damage of the file can cause, instead of dropping them."""
+        """Keep complete lines that are no records, which only damage of the file can cause, in a file of their own."""
         with self._path.with_name(self._path.name + ".unreadable").open("a", encoding="utf-8") as file:
             file.writelines(line + "\n" for line in lines)
 
@@ -144,8 +144,8 @@ def journal_paths(database: Path) -> tuple[Path, Path]:
 def read_journal(database: Path) -> Iterator[list[str]]:
     """Complete lines that are not merged yet, oldest first, in batches; call it with the database open for reading.
 
-    While it is open no merge can end, so the part set aside stays. The journal is opened before that part: a renaming in between
-    makes both the same file, which is read once, but never hides a line.
+    While it is open no merge can end, so the part set aside stays. The journal is opened before that part: a renaming
+    in between makes both the same file, which is read once, but never hides a line.
     """
     files: dict[tuple[int, int], BufferedReader] = {}
     for path in journal_paths(database):

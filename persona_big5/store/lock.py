@@ -1,4 +1,4 @@
-"""One writing command at a time: a lock beside the database, held by the operating system as long as its process lives."""
+"""One writing command at a time: a lock beside the database that the operating system holds while its process lives."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ def writer_lock(database: Path, command: str) -> Iterator[None]:
     StoreError
         Another writing command holds it; the message names its process and command.
     """
-    database.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(database.with_name(database.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(database.with_name(database.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StoreError(f"cannot write beside {database}: {error.strerror}: {error.filename}") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 _RECORD = """
 CREATE TABLE IF NOT EXISTS persona_big5_migration (
-    version INTEGER PRIMARY KEY, name VARCHAR NOT NULL, applied_at TIMESTAMP NOT NULL DEFAULT current_timestamp::TIMESTAMP)
+    version    INTEGER PRIMARY KEY,
+    name       VARCHAR NOT NULL,
+    applied_at TIMESTAMP NOT NULL DEFAULT current_timestamp::TIMESTAMP)
 """
 
 
@@ -54,7 +56,7 @@ def schema_version(connection: duckdb.DuckDBPyConnection, path: Path, migrations
 
 
 def migrate(connection: duckdb.DuckDBPyConnection, done: int, migrations: Sequence[Migration]) -> None:
-    """Apply the migrations after version ``done`` to the database attached as ``store``, each in its own transaction."""
+    """Apply the migrations after version ``done`` to the database attached as ``store``, each in a transaction."""
     connection.execute("USE store")
     connection.execute(_RECORD)
     for version, migration in enumerate(migrations[done:], start=done + 1):

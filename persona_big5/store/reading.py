@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from persona_big5.errors import StoreError
 from persona_big5.store.database import attached, bring_up_to_date
 from persona_big5.store.journal import read_journal
+from persona_big5.store.lock import writer_lock
 from persona_big5.store.migrations import MIGRATIONS, schema_version
-from persona_big5.store.records import LONG_KEY
 from persona_big5.store.staging import overlay_staged, stage
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from persona_big5.study.model import Study
-    from persona_big5.study.plan import Session
 
 _PLAIN_TABLES = ("study", "wave", "llm", "variant", "persona", "context", "item", "wording", "administration")
 
@@ -52,7 +51,8 @@ def _require_present_schema(path: Path) -> None:
     with attached(path, read_only=True) as connection:
         version = schema_version(connection, path, MIGRATIONS)
     if version < len(MIGRATIONS):
-        bring_up_to_date(path)
+        with writer_lock(path, "upgrade"):
+            bring_up_to_date(path)
 
 
 def _view_long(connection: duckdb.DuckDBPyConnection) -> str:
@@ -81,6 +81,7 @@ def sql(path: str | PathLike[str], query: str) -> tuple[list[str], list[tuple[An
 
     with connect_reading(path) as connection:
         connection.execute("SET enable_external_access = false")
+        connection.execute("SET disabled_filesystems = 'LocalFileSystem'")  # else read_text() reads what is attached
         connection.execute("SET lock_configuration = true")
         try:
             statements = connection.extract_statements(query)
@@ -98,13 +99,14 @@ def long_table(path: str | PathLike[str]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Key columns ``llm, variant, persona, context, item_id, wording, option_order, answer_mode, format, reasoning, layout, wave,
-        occasion, run``, then ``scale, keyed, score_min, score_max, session, position, raw_response, state, score``, then the
-        attributes ``family, size, recipe, training_seed, persona_group, tags``. ``score`` is in raw direction and NaN unless
-        ``state`` is ``answered``; ``state`` is ``not_asked`` where nothing came back yet.
+        Key columns ``llm, variant, persona, context, item_id, wording, option_order, answer_mode, format, reasoning,
+        layout, wave, occasion, run``, then ``scale, keyed, score_min, score_max, session, position, raw_response,
+        state, score``, then the attributes ``family, size, recipe, training_seed, persona_group, tags``. ``score`` is
+        in raw direction and NaN unless ``state`` is ``answered``; ``state`` is ``not_asked`` where nothing came back
+        yet.
     """
     with connect_reading(path) as connection:
-        return connection.execute(f"SELECT * FROM long ORDER BY {', '.join(LONG_KEY)}").df()
+        return connection.execute("SELECT * FROM long ORDER BY ALL").df()
 
 
 def studies(path: str | PathLike[str]) -> list[Study]:

@@ -13,8 +13,8 @@ OPEN_STATES: frozenset[str] = frozenset({"failed", "not_asked"})
 
 
 LONG_KEY = (
-    "llm", "variant", "persona", "context", "item_id", "wording", "option_order", "answer_mode", "format", "reasoning", "layout",
-    "wave", "occasion", "run",
+    "llm", "variant", "persona", "context", "item_id", "wording", "option_order", "answer_mode", "format", "reasoning",
+    "layout", "wave", "occasion", "run",
 )  # fmt: skip
 """Columns that tell the rows of the long table apart."""
 
@@ -49,7 +49,10 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the parser read for one administration; ``score`` is in raw direction and None unless ``state`` is ``answered``."""
+    """What the parser read for one administration.
+
+    ``score`` is in raw direction and None unless ``state`` is ``answered``.
+    """
 
     administration: str
     exchange: str | None

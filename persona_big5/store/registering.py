@@ -37,8 +37,8 @@ def plan_rows(sessions: Iterable[Session]) -> Iterator[tuple[object, ...]]:
     for session in sessions:
         respondent = (session.llm.id, session.variant.id, session.persona.id, session.context.id)
         manner = (
-            session.wording, session.option_order, session.answer_mode, session.format, session.reasoning, session.layout,
-            session.wave, session.occasion, session.run,
+            session.wording, session.option_order, session.answer_mode, session.format, session.reasoning,
+            session.layout, session.wave, session.occasion, session.run,
         )  # fmt: skip
         for asked in session.administrations:
             key = (*respondent, asked.item.id, *manner)
@@ -51,7 +51,9 @@ def study_version(content: bytes) -> str:
 
 
 def register_study(connection: duckdb.DuckDBPyConnection, study: Study, wave: str, plan: Path) -> None:
-    """Keep the study and its plan, in one transaction on the database attached as ``store``; doing it twice changes nothing.
+    """Keep the study and its plan, in one transaction on the database attached as ``store``.
+
+    Doing it twice changes nothing.
 
     Raises
     ------
@@ -108,13 +110,13 @@ WHERE administration.administration = plan.administration AND (study_version <> 
 _SUPERSEDED = f"""
 UPDATE store.administration SET superseded = true FROM plan
 WHERE {_SAME_KEY} AND administration.administration <> plan.administration AND NOT superseded
-"""
+"""  # noqa: S608  (our own column names)
 
 
 def _refuse_doubles(connection: duckdb.DuckDBPyConnection) -> None:
     key = ", ".join(LONG_KEY)
-    double = connection.execute(f"SELECT {key} FROM plan GROUP BY {key} HAVING count(*) > 1 LIMIT 1").fetchone()
-    if double is not None:
+    doubles = connection.sql("FROM plan").aggregate(f"{key}, count(*) AS times", key).filter("times > 1")
+    for *double, _ in doubles.limit(1).fetchall():
         cell = ", ".join(f"{column} {value}" for column, value in zip(LONG_KEY, double, strict=True) if value != "")
         raise StoreError(f"the plan asks the same cell twice ({cell}): give the two items different ids")
 

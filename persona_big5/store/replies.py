@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from persona_big5.questionnaire.model import Questionnaire
 
 _ROWS_AT_ONCE = 1000
-
-_EXCHANGE_COLUMNS = (
-    "exchange, session, turn, attempt, messages, parameters_sent, parameters_dropped, text, finish_reason, model_returned, "
-    "fingerprint, tokens_in, tokens_out, tokens_reasoning, cost, started_at, seconds, error"
-)
-_SESSION_COLUMNS = (
-    "llm, variant, persona, context, questionnaire, wording, option_order, answer_mode, format, reasoning, layout, wave, "
-    "occasion, run, seed"
-)
-_REPLIES = f"""
+_SESSION_FIELDS = (
+    "wording", "option_order", "answer_mode", "format", "reasoning", "layout", "wave", "occasion", "run", "seed",
+)  # fmt: skip
+_EXCHANGE_FIELDS = (
+    "session", "turn", "attempt", "text", "finish_reason", "model_returned", "fingerprint", "tokens_in", "tokens_out",
+    "tokens_reasoning", "cost", "seconds", "error",
+)  # fmt: skip
+_REPLIES = """
 WITH asked AS (
-    SELECT session, study_version, {_SESSION_COLUMNS},
-        list(administration ORDER BY position) AS administrations, list(item_id ORDER BY position) AS items,
+    SELECT
+        session, study_version, llm, variant, persona, context, questionnaire, wording, option_order, answer_mode,
+        format, reasoning, layout, wave, occasion, run, seed,
+        list(administration ORDER BY position) AS administrations,
+        list(item_id ORDER BY position) AS items,
         list(position ORDER BY position) AS positions
     FROM administration SEMI JOIN exchange USING (session)
     GROUP BY ALL)
-SELECT study_version, {_SESSION_COLUMNS}, administrations, items, positions, {_EXCHANGE_COLUMNS}
-FROM exchange JOIN asked USING (session) SEMI JOIN answer USING (exchange)
+SELECT * FROM exchange JOIN asked USING (session) SEMI JOIN answer USING (exchange)
 WHERE text IS NOT NULL
 """
 
@@ -42,8 +42,8 @@ WHERE text IS NOT NULL
 def exchanges(path: str | PathLike[str]) -> Iterator[tuple[Session, Exchange]]:
     """Yield every readable reply from which an answer in the database was read, with the session it answers.
 
-    Sessions are as in the last version of their study that planned them, so keys and attributes changed since hold. Replies come in
-    no particular order, a thousand in memory at a time; nothing can be merged until the last one is taken.
+    Sessions are as in the last version of their study that planned them, so keys and attributes changed since hold.
+    Replies come in no particular order; nothing can be merged until the last one is taken.
     """
     with connect_reading(path) as connection:
         found = connection.execute("SELECT study_version, spec FROM study WHERE spec IS NOT NULL").fetchall()
@@ -81,13 +81,8 @@ class _Registered:
             context=self._contexts[row["context"]],
             questionnaire=questionnaire,
             administrations=self._administrations(questionnaire, row),
-            **{
-                name: row[name]
-                for name in (
-                    "wording", "option_order", "answer_mode", "format", "reasoning", "layout", "wave", "occasion", "run", "seed",
-                )
-            },
-        )  # fmt: skip
+            **{name: row[name] for name in _SESSION_FIELDS},
+        )
 
     def _administrations(self, questionnaire: Questionnaire, row: dict[str, Any]) -> tuple[Administration, ...]:
         asked = zip(row["administrations"], row["items"], row["positions"], strict=True)
@@ -106,11 +101,5 @@ def _exchange(row: dict[str, Any]) -> Exchange:
         parameters_sent=json.loads(row["parameters_sent"]),
         parameters_dropped=json.loads(row["parameters_dropped"]),
         started_at=f"{row['started_at'].isoformat()}+00:00",
-        **{
-            name: row[name]
-            for name in (
-                "session", "turn", "attempt", "text", "finish_reason", "model_returned", "fingerprint", "tokens_in", "tokens_out",
-                "tokens_reasoning", "cost", "seconds", "error",
-            )
-        },
-    )  # fmt: skip
+        **{name: row[name] for name in _EXCHANGE_FIELDS},
+    )

@@ -60,7 +60,8 @@ FROM (SELECT unnest($lines::VARCHAR[]) AS line, unnest(range($first::BIGINT, $fi
 """
 
 _FILL = """
-INSERT INTO journal_exchange SELECT number, unnest(record.exchange) FROM journal_record WHERE record.exchange.session IS NOT NULL;
+INSERT INTO journal_exchange
+SELECT number, unnest(record.exchange) FROM journal_record WHERE record.exchange.session IS NOT NULL;
 INSERT INTO journal_answer
 SELECT number, unnest(answer) FROM (
     SELECT number, unnest(record.answers) AS answer FROM journal_record WHERE record.exchange.session IS NOT NULL);
@@ -68,12 +69,14 @@ SELECT number, unnest(answer) FROM (
 
 _UNREADABLE = "SELECT line FROM journal_record WHERE record.exchange.session IS NULL"
 
-# A line may come twice (killed between commit and unlink), an administration too (asked again after a failure): the last one holds.
+# An administration may come twice (asked again after a failure), a line too (read while set aside): the last holds.
 _LAST = """
 CREATE TEMP TABLE last_exchange AS
-SELECT * EXCLUDE (number) FROM journal_exchange QUALIFY row_number() OVER (PARTITION BY exchange ORDER BY number DESC) = 1;
+SELECT * EXCLUDE (number) FROM journal_exchange
+QUALIFY row_number() OVER (PARTITION BY exchange ORDER BY number DESC) = 1;
 CREATE TEMP TABLE last_answer AS
-SELECT * EXCLUDE (number) FROM journal_answer QUALIFY row_number() OVER (PARTITION BY administration ORDER BY number DESC) = 1;
+SELECT * EXCLUDE (number) FROM journal_answer
+QUALIFY row_number() OVER (PARTITION BY administration ORDER BY number DESC) = 1;
 CREATE TEMP TABLE last_exchange_administration AS
 SELECT DISTINCT exchange, administration FROM journal_answer WHERE exchange IS NOT NULL;
 DROP TABLE journal_exchange;
@@ -98,7 +101,7 @@ FROM store.answer ANTI JOIN last_answer USING (administration) UNION ALL FROM la
 
 
 def stage(connection: duckdb.DuckDBPyConnection, batches: Iterable[list[str]]) -> list[str]:
-    """Read lines into temporary tables of a connection with the database attached; return the lines that are no records."""
+    """Read lines into temporary tables of a connection to the database; return the lines that are no records."""
     connection.execute(_TABLES)
     unreadable: list[str] = []
     first = 0
@@ -119,5 +122,5 @@ def merge_staged(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def overlay_staged(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make ``exchange``, ``exchange_administration`` and ``answer`` of the connection the database with the staged lines in it."""
+    """Create the views ``exchange``, ``exchange_administration`` and ``answer``: stored and staged rows together."""
     connection.execute(_OVERLAY)

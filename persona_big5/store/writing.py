@@ -45,8 +45,8 @@ _SAME_EXCHANGE = "FROM reread JOIN store.answer AS old USING (administration, ex
 _CHANGED = f"""
 SELECT count(*) {_SAME_EXCHANGE}
 WHERE (reread.state, reread.raw_response, reread.score) IS DISTINCT FROM (old.state, old.raw_response, old.score)
-"""
-_REPLACE = f"INSERT OR REPLACE INTO store.answer SELECT reread.* {_SAME_EXCHANGE}"
+"""  # noqa: S608  (a constant of ours)
+_REPLACE = "INSERT OR REPLACE INTO store.answer SELECT reread.* " + _SAME_EXCHANGE
 
 _SYNC_EVERY = 1.0
 _MERGE_EVERY = 3.0
@@ -68,7 +68,8 @@ def open_for_writing(path: str | PathLike[str], command: str) -> Iterator[Store]
     Raises
     ------
     StoreError
-        Another command is writing to it, another program has it open, it is no database of persona-big5, or it has a newer schema.
+        Another command is writing to it, another program has it open, it is no database of persona-big5, or it has a
+        newer schema.
     """
     database = Path(path)
     with ExitStack() as stack:
@@ -83,7 +84,10 @@ def open_for_writing(path: str | PathLike[str], command: str) -> Iterator[Store]
 
 
 class Store:
-    """A database open for writing; made by `open_for_writing`. The DuckDB file itself is open only while something is merged."""
+    """A database open for writing; made by `open_for_writing`.
+
+    The DuckDB file itself is open only while something is put into it, so that others can read in between.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -93,8 +97,9 @@ class Store:
     def register(self, study: Study, wave: str, sessions: Iterable[Session]) -> None:
         """Keep a resolved study and every administration of its plan; doing it again changes nothing.
 
-        Administrations in the database that the plan asks under another id (a text was edited) are superseded: their answers stay
-        stored and leave the view ``long``. Sessions are taken one by one; memory does not grow with their number.
+        Administrations in the database that the plan asks under another id (a text was edited) are superseded: their
+        answers stay stored and leave the view ``long``. Sessions are taken one by one; memory does not grow with their
+        number.
 
         Raises
         ------
@@ -148,8 +153,8 @@ class Store:
     def replace_answers(self, answers: Iterable[Answer]) -> int:
         """Replace answers by what the present parser reads from the same exchanges; return how many differ from before.
 
-        Answers are taken one by one, and may come from `exchanges` of the same database. An answer whose administration has been
-        answered by another exchange since is left out.
+        Answers are taken one by one, and may come from `exchanges` of the same database. An answer whose administration
+        has been answered by another exchange since is left out.
         """
         rows = (
             (a.administration, a.exchange, a.state, a.raw_response, a.score, a.reason, a.parser_version)
@@ -195,7 +200,7 @@ class Store:
     def _keep_up(self, stop: threading.Event) -> None:
         merged_at = time.monotonic()
         while not stop.wait(_SYNC_EVERY):
-            # Whatever goes wrong here leaves the journal as it is, and is told by the merge at the end if it still holds then.
+            # What fails here leaves the journal as it is, and the merge at the end says so if it still fails then.
             with suppress(StoreError, duckdb.Error, OSError):
                 self._journal.sync()
                 if time.monotonic() - merged_at >= _MERGE_EVERY:
