@@ -2,11 +2,220 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from persona_big5.errors import DataError
 
 if TYPE_CHECKING:
-    import typer
+    from collections.abc import Callable, Iterator, Sequence
+
+    from persona_big5.runner import Progress
+
+_DONE_IN_PART = 3
+_INTERRUPTED = 130
+_PLAIN_LINE_EVERY = 5.0  # seconds between lines of progress where the output is no terminal
+
+Database = Annotated[Path, typer.Argument(metavar="DB", help="Database of a study.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the program."""
+    app.command()(run)
+    app.command()(status)
+    app.command()(sql)
+    app.command("import")(import_file)
+    app.command()(export)
+    app.command()(rescore)
+
+
+def run(
+    study_file: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study to ask.")],
+    db: Annotated[Path | None, typer.Option(help="Database; default: results/<study>/study.duckdb.")] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(min=0, help="USD the study may cost; default: the study's own.")
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Calls in flight per llm; default: the study's.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Most calls to make now.")] = None,
+    wave: Annotated[str, typer.Option(help="Name of this execution; another name asks everything anew.")] = "1",
+) -> None:
+    """Ask what is not yet stored; Ctrl-C or a kill loses nothing that was answered.
+
+    Example: persona-big5 run my-study.yaml --max-cost 5
+    """
+    from persona_big5.runner import run_study
+    from persona_big5.study import load_study
+
+    study = load_study(study_file)
+    database = db or Path("results") / study.id / "study.duckdb"
+    try:
+        with _progress() as progress:
+            summary = run_study(
+                study, database, wave=wave, max_cost=max_cost, concurrency=concurrency, limit=limit, progress=progress
+            )
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted before anything was asked; what {database} had is as it was", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
+    typer.echo(_printable(str(summary)))
+    if summary.stopped == "interrupted":
+        typer.echo("interrupted; the same command goes on from here", err=True)
+        raise typer.Exit(_INTERRUPTED)
+    if not summary.is_complete:
+        raise typer.Exit(_DONE_IN_PART)
+
+
+def status(db: Database) -> None:
+    """Tell coverage, states, cost, rate and time left, also while a run is going on.
+
+    Example: persona-big5 status results/demo/study.duckdb
+    """
+    from persona_big5.store import status as read_status
+
+    typer.echo(_printable(str(read_status(db))))
+
+
+def sql(
+    db: Database,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="One read-only statement; the view `long` has it all.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: columns and rows.")] = False,  # noqa: FBT002
+) -> None:
+    """Ask the database one read-only question, without access to files or network; also while a run is going on.
+
+    Example: persona-big5 sql results/demo/study.duckdb "SELECT state, count(*) FROM long GROUP BY state"
+    """
+    from persona_big5.store import sql as ask_store
+
+    columns, rows = ask_store(db, query)
+    if as_json:
+        table = {"columns": columns, "rows": [[_strict(value) for value in row] for row in rows]}
+        typer.echo(json.dumps(table, allow_nan=False, default=str))
+    else:
+        _print_table(columns, rows)
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Long or wide table: CSV, Parquet or JSON lines.")],
+    db: Annotated[Path, typer.Option(help="Database to take it into; created where missing.")],
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="Which column holds a field; repeatable.")
+    ] = None,
+) -> None:
+    """Take answers that others collected into a database; the same file twice adds nothing.
+
+    Example: persona-big5 import answers.csv --db results/theirs/study.duckdb --map llm=engine --map score=rating
+    """
+    from persona_big5.store import import_answers
+    from persona_big5.store.longtable import read_long
+
+    frame = read_long(file, _mapping(mapping or []))
+    typer.echo(_printable(str(import_answers(frame, db, file.name))))
+    for note in frame.attrs["notes"]:
+        typer.echo(_printable(note))
+
+
+def export(
+    db: Database,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write: a name in .parquet or .csv.")],
+) -> None:
+    """Write the tidy long table, one row per administration.
+
+    Example: persona-big5 export results/demo/study.duckdb --out demo.parquet
+    """
+    from persona_big5.store import export as write_long_table
+
+    typer.echo(f"{write_long_table(db, out):,} rows written to {out}")
+
+
+def rescore(db: Database) -> None:
+    """Read the stored replies again with the present parser.
+
+    Example: persona-big5 rescore results/demo/study.duckdb
+    """
+    from persona_big5.scoring.rescore import rescore as read_again
+
+    typer.echo(str(read_again(db)))
+
+
+def _mapping(pairs: Sequence[str]) -> dict[str, str]:
+    """Return the fields of ``--map field=column``."""
+    mapping = {}
+    for pair in pairs:
+        name, separator, column = pair.partition("=")
+        if not (separator and name and column):
+            raise DataError(f"--map {pair!r} is not FIELD=COLUMN, for example --map score=rating")
+        mapping[name] = column
+    return mapping
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Progress], None]]:
+    """Show progress on standard error: a live bar on a terminal, elsewhere a line every few seconds."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _plain_lines()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    detail = TextColumn("{task.fields[detail]}", markup=False)
+    columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), detail, TimeRemainingColumn())
+    with Bar(*columns, console=console, transient=True) as bar:
+        task, started = bar.add_task("asking", total=None, detail=""), time.monotonic()
+
+        def show(progress: Progress) -> None:
+            bar.update(task, completed=progress.done, total=progress.total, detail=_detail(progress, started))
+
+        yield show
+
+
+def _plain_lines() -> Callable[[Progress], None]:
+    started = shown = time.monotonic()
+
+    def show(progress: Progress) -> None:
+        nonlocal shown
+        if time.monotonic() - shown >= _PLAIN_LINE_EVERY:
+            shown = time.monotonic()
+            left = (shown - started) / max(progress.done, 1) * (progress.total - progress.done)
+            counts = f"{progress.done:,} of {progress.total:,} calls"
+            typer.echo(f"{counts}, {_detail(progress, started)}, about {left:.0f} s left", err=True)
+
+    return show
+
+
+def _detail(progress: Progress, started: float) -> str:
+    rate = progress.done / max(time.monotonic() - started, 1e-9)
+    dropped = f", dropped: {', '.join(progress.dropped)}" if progress.dropped else ""
+    return _printable(f"{rate:.1f}/s, {progress.cost:.4f} USD{dropped}")
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print aligned columns; a reply's line ends are shown as such, its control characters not at all."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(columns)]
+    for row in [list(columns), ["-" * width for width in widths], *cells]:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        sys.stdout.write(line.rstrip() + "\n")
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else _printable(str(value).replace("\n", "\\n"))
+
+
+def _printable(text: str) -> str:
+    """Return text without the characters by which a reply could drive the terminal."""
+    return "".join(character if character.isprintable() or character in "\n\t" else "\ufffd" for character in text)
+
+
+def _strict(value: Any) -> Any:  # noqa: ANN401  (any type of DuckDB)
+    """Return a value as strict JSON has it: infinite or undefined numbers are null."""
+    return None if isinstance(value, float) and value - value != 0 else value

@@ -1,7 +1,7 @@
 """The only door to litellm: one request out, one reply or one classified failure back.
 
-litellm is imported inside a function (it costs seconds), its own retries, callbacks, telemetry and messages are off, and what it
-would drop silently is left out openly. ``simulated/…`` goes through the same door by a custom provider.
+litellm is imported inside a function (it costs seconds), its own retries, callbacks, telemetry and messages are off,
+and what it would drop silently is left out openly. ``simulated/…`` goes through the same door by a custom provider.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Door:
                 self._litellm.get_llm_provider(name)
             except Exception as error:
                 raise AccessError(
-                    f"llm {llm.id}: litellm knows no provider for {name!r}; write it as provider/model, for example openai/{name}"
+                    f"llm {llm.id}: litellm knows no provider for {name!r}; write provider/model, as openai/{name}"
                 ) from error
         self._key(llm)
 
@@ -147,7 +147,6 @@ class Door:
         usage = getattr(response, "usage", None)
         tokens_in, tokens_out = getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None)
         details = getattr(usage, "completion_tokens_details", None)
-        counted = price is not None and tokens_in is not None and tokens_out is not None
         return Reply(
             text=content if isinstance(content, str) else None,
             finish_reason=choice.finish_reason,
@@ -156,7 +155,7 @@ class Door:
             tokens_in=tokens_in,
             tokens_out=tokens_out,
             tokens_reasoning=getattr(details, "reasoning_tokens", None),
-            cost=tokens_in * price[0] + tokens_out * price[1] if counted and price else None,
+            cost=_cost(price, tokens_in, tokens_out),
         )
 
     async def close(self) -> None:
@@ -209,6 +208,12 @@ def _simulated_provider(litellm: ModuleType) -> object:
     return SimulatedProvider()
 
 
+def _cost(price: tuple[float, float] | None, tokens_in: int | None, tokens_out: int | None) -> float | None:
+    if price is None or tokens_in is None or tokens_out is None:
+        return None
+    return tokens_in * price[0] + tokens_out * price[1]
+
+
 def _classify(error: Exception, key: str | None) -> Failure:
     """Return the failure that an exception of litellm stands for, judged by its causes rather than by its class."""
     causes = list(_causes(error))
@@ -238,12 +243,12 @@ def _without_secrets(text: str, key: str | None) -> str:
     for name, value in os.environ.items():
         if name.upper().endswith(("_KEY", "_TOKEN", "_SECRET")) and len(value) >= 8:
             text = text.replace(value, "[key]")
-    return _SECRETS.sub("[key]", text)[:500]
+    return "".join(c if c.isprintable() else " " for c in _SECRETS.sub("[key]", text)[:500])
 
 
 def _retry_after(error: Exception) -> float | None:
     """Return the seconds a server asks to wait, None if it does not say so in seconds."""
     headers = getattr(error, "litellm_response_headers", None) or {}
-    with suppress(TypeError, ValueError):
-        return max(0.0, float(headers.get("retry-after")))
+    with suppress(ValueError):
+        return max(0.0, float(headers.get("retry-after", "")))
     return None

@@ -34,9 +34,10 @@ class Reply:
 class Failure(Exception):  # noqa: N818  (a result of asking, not a mistake of the user)
     """No readable reply.
 
-    ``transient``: a rate limit, a server's error, a time-out, a dropped connection, an unreadable body. ``unreachable``: nothing
-    answers at the address. ``access``: key, permission or model name is wrong. ``rejected``: this request is refused by the
-    server and would be again. ``filtered``: the provider's content filter refused it. Never carries a key.
+    ``transient``: a rate limit, a server's error, a time-out, a dropped connection, an unreadable body.
+    ``unreachable``: nothing answers at the address. ``access``: key, permission or model name is wrong. ``rejected``:
+    this request is refused by the server and would be again. ``filtered``: the provider's content filter refused it.
+    Never carries a key.
     """
 
     def __init__(self, kind: FailureKind, message: str, *, retry_after: float | None = None) -> None:

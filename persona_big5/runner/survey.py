@@ -1,7 +1,8 @@
 """A study's open sessions asked: bounded concurrency per llm, every reply kept before the next call, clean stops.
 
-Each llm has workers of its own that pull from its own lazy plan, so a slow llm holds up nobody and memory does not grow with the
-number of calls. The first open session of an llm is its probe: if it cannot be reached, nothing else of it is tried.
+Each llm has workers of its own that pull from its own lazy plan, so a slow llm holds up nobody and memory does not
+grow with the number of calls. The first open session of an llm is its probe: if it cannot be reached, nothing else of
+it is tried.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from persona_big5.errors import AccessError, PersonaBig5Error
-from persona_big5.runner.door import Door, open_door
+from persona_big5.runner.door import open_door
 from persona_big5.runner.pace import Pace
 from persona_big5.runner.reply import Failure, Reply
 from persona_big5.runner.retry import ATTEMPTS, wait_before_retry
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from os import PathLike
 
+    from persona_big5.runner.door import Door
     from persona_big5.runner.reply import Call
     from persona_big5.store import Store
     from persona_big5.study import Session, Study
@@ -58,10 +60,10 @@ class Progress:
 class RunSummary:
     """What one execution of a study came to.
 
-    ``asked`` counts calls that ended in this execution, ``remaining`` those still open after it; ``states`` counts the
-    administrations they settled or failed; ``settled_before`` is what needed no asking. ``cost`` is in USD, of this execution.
-    ``dropped`` says for each llm that could not be asked what to mend; ``dropped_parameters`` what a provider would not take.
-    ``stopped`` is why it ended early: ``interrupted``, ``max_cost``, ``limit``, or None.
+    ``asked`` counts calls that ended in this execution, ``remaining`` those still open after it; ``states`` counts
+    the administrations they settled or failed; ``settled_before`` is what needed no asking. ``cost`` is in USD, of
+    this execution. ``dropped`` says for each llm that could not be asked what to mend; ``dropped_parameters`` what a
+    provider would not take. ``stopped`` is why it ended early: ``interrupted``, ``max_cost``, ``limit``, or None.
     """
 
     study: str
@@ -109,9 +111,9 @@ def run_study(
 ) -> RunSummary:
     """Ask what the database does not have yet.
 
-    Every reply is in the journal before its worker makes the next call, so that a kill at any instant loses no answer and wastes at
-    most the calls in flight; the same call then resumes. States ``failed`` and ``not_asked`` are asked again, nothing else is.
-    Ctrl-C lets calls in flight end and takes no new ones; a second one leaves them.
+    Every reply is in the journal before its worker makes the next call, so that a kill at any instant loses no answer
+    and wastes at most the calls in flight; the same call then resumes. States ``failed`` and ``not_asked`` are asked
+    again, nothing else is. Ctrl-C lets calls in flight end and takes no new ones; a second one leaves them.
 
     Parameters
     ----------
@@ -122,7 +124,8 @@ def run_study(
     wave
         Name of this execution of the study; another name asks everything anew.
     max_cost
-        USD that the database's study may cost in all; default: the study's own limit. Worst cases of the calls in flight count.
+        USD that the database's study may cost in all; default: the study's own limit. Worst cases of the calls in
+        flight count.
     concurrency
         Calls in flight per llm; default: each llm's own limit.
     limit
@@ -148,9 +151,12 @@ def run_study(
         limit=limit,
         progress=progress,
     )
-    with open_for_writing(db, "run") as store, open_door() as door:
-        survey.prepare(store, door)
-        _run_loop(survey)
+    with open_for_writing(db, "run") as store:
+        survey.prepare(store)
+        if survey.total:
+            with open_door() as door:
+                survey.enter(door)
+                _run_loop(survey)
     return survey.summary()
 
 
@@ -181,6 +187,9 @@ class _Survey:
     limit: int | None
     progress: Callable[[Progress], None] | None
 
+    store: Store = field(init=False)
+    door: Door = field(init=False)
+    interruption: asyncio.Event = field(init=False)
     settled: set[str] = field(default_factory=set)
     settled_before: int = 0
     total: int = 0
@@ -196,34 +205,26 @@ class _Survey:
     stopped: str | None = None
     started: float = field(default_factory=time.monotonic)
 
-    def prepare(self, store: Store, door: Door) -> None:
-        """Register the plan and find what is open; nothing is asked yet."""
-        self.store, self.door = store, door
+    def prepare(self, store: Store) -> None:
+        """Register the plan, find what is open, write down what is planted; nothing is asked yet."""
+        self.store = store
         self.settled = store.settled()
         store.register(self.study, self.wave, self._counted())
         self.cost_before = status(self.database).cost
-        if self.max_cost is not None:
-            self._check_prices()
         if is_simulated(self.study):
             text = json.dumps(truth(self.study), indent=1, allow_nan=False)
             (self.database.parent / "truth.json").write_text(text + "\n", encoding="utf-8")
 
-    def _counted(self) -> Iterator[Session]:
-        for session in plan(self.study, self.wave):
-            is_open = self._is_open(session)
-            self.total += is_open
-            self.settled_before += 0 if is_open else len(session.administrations)
-            yield session
-
-    def _is_open(self, session: Session) -> bool:
-        return any(administration.id not in self.settled for administration in session.administrations)
-
-    def _check_prices(self) -> None:
-        unknown = [llm.id for llm in self.study.llms if any(self.door.price(llm, v) is None for v in llm.variants)]
+    def enter(self, door: Door) -> None:
+        """Take the door to the llms; with a cost limit, every price must be known."""
+        self.door = door
+        if self.max_cost is None:
+            return
+        unknown = [llm.id for llm in self.study.llms if any(door.price(llm, v) is None for v in llm.variants)]
         if unknown:
             raise PersonaBig5Error(
-                f"a cost limit of {self.max_cost:g} USD cannot be kept: no price is known for {', '.join(unknown)}; give one in the "
-                "study (price: {input: …, output: …} in USD per million tokens; 0 for your own machine)"
+                f"a cost limit of {self.max_cost:g} USD cannot be kept: no price is known for {', '.join(unknown)}; "
+                "give one in the study (price: {input: …, output: …} in USD per million tokens; 0 for a machine of your own)"
             )
 
     async def run(self) -> None:
@@ -380,7 +381,8 @@ class _Survey:
 
     def _what_to_mend(self, llm: Llm, failure: Failure) -> str:
         if failure.kind == "unreachable":
-            return f"llm {llm.id}: nothing answers at {self.door.address(llm)} ({failure}); start the server or mend api_base"
+            where = self.door.address(llm)
+            return f"llm {llm.id}: nothing answers at {where} ({failure}); start the server or mend api_base"
         key = f"the key in {llm.api_key_env}" if llm.api_key_env else "its key"
         return f"llm {llm.id}: {self.door.address(llm)} refuses access ({failure}); check {key} and the name {llm.name}"
 

@@ -3,11 +3,11 @@
 The text is hostile and free. A reading is made only when it is forced: one option, and no sign of another. In order:
 
 1. the whole text is an option (``4``, ``4.``, ``**4**``, ``(b) Agree``, ``Agree``, ``4 = Agree``, ``4 out of 5``);
-2. the text commits itself: it opens with an option, its last line is one, or a word such as "answer", "rate", "say" leads to one;
+2. the text commits itself: it opens or ends with an option, or a word such as "answer" or "rate" leads to one;
 3. its prose names exactly one option, by label or as ``4/5``, ``(4)``, "a 4".
 
-Letters count the options as displayed. What the text echoes (the statement, the list of options, the ends of the scale) is no
-answer. Two different options are never decided between.
+Letters count the options as displayed. What the text echoes (the statement, the list of options, the ends of the
+scale) is no answer. Two different options are never decided between.
 """
 
 from __future__ import annotations
@@ -36,30 +36,40 @@ _BETWEEN_WORDS = r"[^\w\n]+"
 _OPENING = r"(?:[\s\"'()\[{<|:.,]|-(?!\d))*"  # a minus belongs to its number
 _SEPARATOR = r"[\s\"')\]}:.,;=|(\[-]*"
 _LEADER = (
-    r"(?:answers?|scores?|ratings?|rate[ds]?|rating|responses?|choices?|choose|chose|select(?:ed)?|pick(?:ed)?|options?|number|"
-    r"value|say|give|going with|go with|would be|settle on|put)"
+    r"(?:answers?|scores?|ratings?|rate[ds]?|rating|responses?|choices?|choose|chose|select(?:ed)?|pick(?:ed)?|"
+    r"options?|number|value|say|give|going with|go with|would be|settle on|put)"
 )
 _FILLER = (
-    r"(?:(?:is|it's|its|it|was|to be|be|would|will|this|that|the|statement|item|my|myself|me|as|a|an|of|at|with|on|to|final|"
-    r"answer|score|rating|number|option|response|value|solid|about)\b|[:=\"'(\[]|-(?!\d))"
+    r"(?:(?:is|it's|its|it|was|to be|be|would|will|this|that|the|statement|item|my|myself|me|as|a|an|of|at|with|on|to|"
+    r"final|answer|score|rating|number|option|response|value|solid|about)\b|[:=\"'(\[]|-(?!\d))"
 )
 
+_CANNOT = (
+    r"(?:can ?not|can't|could not|couldn't|won't|will not|unable to|not able to|decline to|refuse to|rather not|"
+    r"prefer not|not comfortable|not appropriate|inappropriate to|not possible for me to|not going to)"
+)
+_ANSWERING = (
+    r"(?:rat(?:e|ing)|answer|respond|assess|choose|pick|select|provid|giv(?:e|ing)|hav(?:e|ing)|participate|complete|"
+    r"help|assist|comply|say|shar(?:e|ing)|evaluate|assign|comment|engage|do that|agree or disagree|fulfil)"
+)
+_LACKING = r"(?:do not|don't|does not|doesn't|lack|have no|without)"
+_INNER_LIFE = (
+    r"(?:personal|opinions?|beliefs?|feelings?|preferences?|experiences?|self|personality|emotions?|consciousness|"
+    r"identity)"
+)
 _REFUSAL = re.compile(
-    r"\b(?:can ?not|can't|could not|couldn't|won't|will not|unable to|not able to|decline to|refuse to|rather not|prefer not|"
-    r"not comfortable|not appropriate|inappropriate to|not possible for me to|not going to)\b[^.\n]{0,60}?"
-    r"\b(?:rat(?:e|ing)|answer|respond|assess|choose|pick|select|provid|giv(?:e|ing)|hav(?:e|ing)|participate|complete|help|assist|"
-    r"comply|say|shar(?:e|ing)|evaluate|assign|comment|engage|do that|agree or disagree|fulfil)"
-    r"|\b(?:do not|don't|does not|doesn't|lack|have no|without)\b[^.\n]{0,60}?"
-    r"\b(?:personal|opinions?|beliefs?|feelings?|preferences?|experiences?|self|personality|emotions?|consciousness|identity)\b"
+    rf"\b{_CANNOT}\b[^.\n]{{0,60}}?\b{_ANSWERING}"
+    rf"|\b{_LACKING}\b[^.\n]{{0,60}}?\b{_INNER_LIFE}\b"
     r"|\b(?:sorry|apologi[sz]e)\b[^.\n]{0,40}\b(?:can't|cannot|can not|unable|won't|not able)\b"
     r"|\b(?:rather|prefer|choose) not(?: to)? (?:say|answer|respond|rate|comment|share)\b"
 )
 _NEGATION = re.compile(
-    r"(?:\b(?:not|never|cannot|nor|without|than|instead of|hardly)|n't)(?: (?:really|fully|entirely|to|simply|just|be|necessarily))*\W*$"
+    r"(?:\b(?:not|never|cannot|nor|without|than|instead of|hardly)|n't)"
+    r"(?: (?:really|fully|entirely|to|simply|just|be|necessarily))*\W*$"
 )
 _MODIFIER = re.compile(
-    r"\b(?:completely|totally|fully|absolutely|wholeheartedly|definitely|somewhat|slightly|partly|partially|mildly|strongly|"
-    r"moderately|mostly|largely|very|quite)\W*$"
+    r"\b(?:completely|totally|fully|absolutely|wholeheartedly|definitely|somewhat|slightly|partly|partially|mildly|"
+    r"strongly|moderately|mostly|largely|very|quite)\W*$"
 )
 
 
@@ -87,8 +97,8 @@ def read_option(text: str, shown: Shown, statement: str = "") -> Reading:
     Returns
     -------
     Reading
-        ``answered`` with a value of ``shown``; ``declined``; ``empty``; ``refused`` (a phrase of refusal and no option);
-        ``off_scale`` (a number that is no option); ``unparsable`` (no option, or more than one).
+        ``answered`` with a value of ``shown``; ``declined``; ``empty``; ``refused`` (a phrase of refusal and no
+        option); ``off_scale`` (a number that is no option); ``unparsable`` (no option, or more than one).
 
     Examples
     --------
@@ -130,7 +140,9 @@ class _Reader:
 
     def __init__(self, shown: Shown) -> None:
         self.shown = shown
+        self.undecided = {*range(len(shown))}
         self.by_value = {value: i for i, (value, _) in enumerate(shown) if value is not None}
+        self.longest = 100 + max(len(label) for _, label in shown)  # of a text that is an option and nothing else
         self.ends = (min(self.by_value), max(self.by_value))
         self.by_words = self._phrases()
         longest_first = sorted(self.by_words, key=len, reverse=True)
@@ -138,20 +150,21 @@ class _Reader:
         neither = _BETWEEN_WORDS.join(("neither", r"\w+", "n?or", r"\w+"))
         self.label = re.compile(rf"\b(?:(?P<neither>{neither})|(?P<label>{label}))(?![\w'])")
         lettered = "abcdefghijk"[: len(shown)]
-        out_of = r"(?: ?(?:/|out of) ?(?P<out_of>\d+))?"
+        ends_there = r"(?![\w%]|[.,]\d)"
+        number = rf"(?P<number>{_NUMBER}){ends_there}(?: ?(?:/|out of) ?(?P<out_of>\d+))?"
         more = rf"(?: ?(?:-|to|or|and) ?(?P<more>{_NUMBER})\b(?![ ]*[=:.)]))?"
-        option = (
-            rf"(?:option )?(?:(?P<number>{_NUMBER})(?![\w%]|[.,]\d){out_of}{more}|(?P<letter>[{lettered}])(?=[).:\]]|\s*$))?"
-            rf"(?P<between>{_SEPARATOR})(?:(?P<name>(?:{neither})|(?:{label}))(?![\w']))?"
-            rf"(?: ?[(=:-]* ?(?P<after>{_NUMBER})(?![\w%]|[.,]\d)(?: ?(?:/|out of) ?\d+)?)?"
-        )
+        letter = rf"(?P<letter>[{lettered}])(?=[).:\]]|\s*$)"
+        name = rf"(?P<name>(?:{neither})|(?:{label}))(?![\w'])"
+        after = rf" ?[(=:-]* ?(?P<after>{_NUMBER}){ends_there}(?: ?(?:/|out of) ?\d+)?"
+        option = rf"(?:option )?(?:{number}{more}|{letter})?(?P<between>{_SEPARATOR})(?:{name})?(?:{after})?"
         self.option = re.compile(option)
         self.whole = re.compile(
             rf"{_OPENING}(?:(?:my )?{_LEADER}(?: is)?[\s:=\"'-]*)?{option}[\s\"')\]}}.,;:!|<>/]*(?:br)?[\s>]*"
         )
-        self.leader = re.compile(rf"\b{_LEADER}\b[\s\"':=]*(?:(?:{_FILLER})[\s\"']*){{0,8}}")
+        self.leader = re.compile(rf"\b{_LEADER}\b[\s\"':=]*(?:{_FILLER}[\s\"']*){{0,8}}")
         self.follower = re.compile(
-            rf"(?<![\w.])(?P<number>{_NUMBER}),? (?:fits|it is|is (?:my|the) (?:answer|rating|choice|score)|seems (?:right|best|fair))"
+            rf"(?<![\w.])(?P<number>{_NUMBER}),? "
+            r"(?:fits|it is|is (?:my|the) (?:answer|rating|choice|score)|seems (?:right|best|fair))"
         )
         self.scale_echo = self._scale_echo()
 
@@ -169,13 +182,15 @@ class _Reader:
     def _scale_echo(self) -> re.Pattern[str]:
         low, high = (re.escape(f"{end:g}") for end in self.ends)
         ends = rf"(?:{low} ?(?:-|to|and|through) ?{high}|{high} ?(?:-|to|and|through) ?{low})"
-        named = (
-            r"(?:\([^()\n]{0,60}\)|(?:=|means?|meaning|is|being|represents?|indicates?|stands for) ?[^,.;\n]{1,60}?)?"
-        )
-        either = rf"(?:{low} ?{named},?;? (?:to|and|through) {high} ?{named}|{high} ?{named},?;? (?:to|and|through) {low} ?{named})"
+        verb = r"(?:=|means?|meaning|is|being|represents?|indicates?|stands for)"
+        named = rf"(?:\([^()\n]{{0,60}}\)|{verb} ?[^,.;\n]{{1,60}}?)?"
+        link = r",?;? (?:to|and|through) "
+        either = rf"(?:{low} ?{named}{link}{high} ?{named}|{high} ?{named}{link}{low} ?{named})"
+        article = r"(?:\b(?:on|using|from|within) )?(?:an? |the |this )?(?:\w+ )?"
         return re.compile(
-            rf"(?:\b(?:on|using|from|within) )?(?:an? |the |this )?(?:\w+ )?scale (?:of|from|where|with) {either}(?!\w|\.\d)"
-            rf"|\b(?:where|with) {either}(?=[,.;\n]|$)|\b(?:between|from) {ends}\b|\(? ?(?<![\w.]){ends}(?!\w|\.\d) ?\)?"
+            rf"{article}scale (?:of|from|where|with) {either}(?!\w|\.\d)"
+            rf"|\b(?:where|with) {either}(?=[,.;\n]|$)"
+            rf"|\b(?:between|from) {ends}\b|\(? ?(?<![\w.]){ends}(?!\w|\.\d) ?\)?"
         )
 
     def read(self, text: str, statement: str) -> Reading:
@@ -193,8 +208,12 @@ class _Reader:
                 return Reading("refused", reason="the reply declines in its own words")
         return self._resolve(found, body)
 
+    def _is_whole(self, text: str) -> re.Match[str] | None:
+        """Match a text that is an option and nothing else; a long one never is, and would take long to tell."""
+        return self.whole.fullmatch(text) if len(text) <= self.longest else None
+
     def read_whole(self, plain: str) -> Reading | None:
-        found = self._found(self.whole.fullmatch(plain))
+        found = self._found(self._is_whole(plain))
         return self._resolve(found, plain) if found else None
 
     def _resolve(self, found: set[int], body: str) -> Reading:
@@ -230,7 +249,7 @@ class _Reader:
         found = self._opening(body)
         lines = [line for line in body.split("\n") if line.strip()]
         if len(lines) > 1:
-            found |= self._found(self.whole.fullmatch(lines[-1]))
+            found |= self._found(self._is_whole(lines[-1]))
         for match in self.leader.finditer(body):
             option = self.option.match(body, match.end())
             if option and self._stands_alone(option, body) and not _negated(body, match.start()):
@@ -275,7 +294,7 @@ class _Reader:
                 if match["label"] in _FLAT_LABELS or _NEGATION.search(before):
                     continue
                 if _MODIFIER.search(before):
-                    return {*range(len(self.shown))}  # "somewhat agree" is not the option "agree"
+                    return self.undecided  # "somewhat agree" is not the option "agree"
             found |= self._found_label(match.group())
         for match in re.finditer(
             rf"(?<![\w.])(?P<number>{_NUMBER}) ?(?:/|out of) ?\d+\b|[(\[](?P<bracketed>{_NUMBER})[)\]]"
@@ -301,7 +320,7 @@ class _Reader:
         words = _words(phrase)
         if words in self.by_words:
             return {self.by_words[words]}
-        return {i for i, (_, label) in enumerate(self.shown) if " ".join(_words(label)) in _NEITHER} or {_OFF_SCALE}
+        return {i for i, (_, label) in enumerate(self.shown) if " ".join(_words(label)) in _NEITHER} or self.undecided
 
     def _index(self, number: str) -> int:
         value = float(_NUMBER_WORDS.index(number)) if number in _NUMBER_WORDS else float(number)

@@ -31,7 +31,7 @@ class KnownItem:
 
 @lru_cache(maxsize=10_000)
 def known_item(population: Population, text: str) -> KnownItem:
-    """Return the shipped item whose text this is, or contains; any other text gets one of the planted traits and a key."""
+    """Return the shipped item whose text this is, or contains; any other text gets a planted trait and a key."""
     items = _shipped_items()
     found = text if text in items else max((known for known in items if known in text), key=len, default=None)
     if found is not None:
@@ -43,7 +43,7 @@ def known_item(population: Population, text: str) -> KnownItem:
 
 @lru_cache(maxsize=10_000)
 def persona_anchor(text: str) -> str:
-    """Return what personas of the same meaning share: the id a shipped persona paraphrases or has, else the text itself.
+    """Return what personas of the same meaning share: the id a shipped one paraphrases or has, else the text.
 
     No persona at all is the default persona.
     """

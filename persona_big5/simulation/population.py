@@ -13,8 +13,8 @@ class Population:
 
         intercept + wording + key * (loading * trait + specific) + acquiescence + mood + format mood + noise
 
-    in raw direction, cut at :meth:`thresholds` into the options offered. A trait has variance 1, the sum of the four component
-    shares; standard deviations are in units of a trait's.
+    in raw direction, cut at :meth:`thresholds` into the options offered. A trait has variance 1, the sum of the four
+    component shares; standard deviations are in units of a trait's.
 
     Attributes
     ----------
@@ -23,8 +23,8 @@ class Population:
     factors
         The planted traits, uncorrelated. Scales of other names have traits of their own, drawn likewise.
     llm_share, variant_share, persona_share, llm_persona_share
-        Variance of a trait between llms, between variants of an llm, between personas, and in llm x persona. There is none in
-        variant x persona: a fine-tune shifts all personas of its llm alike.
+        Variance of a trait between llms, between variants of an llm, between personas, and in llm x persona. There is
+        none in variant x persona: a fine-tune shifts all personas of its llm alike.
     loading_low, loading_high
         Loadings are uniform between these; an item loads on the trait of its scale only.
     specific_sd
@@ -56,11 +56,11 @@ class Population:
     specific_sd: float = 0.30
     intercept_sd: float = 0.25
     wording_sd: float = 0.05
-    mood_sd: float = 0.45
-    format_mood_sd: float = 0.25
+    mood_sd: float = 0.42
+    format_mood_sd: float = 0.20
     format_mood_every: int = 4
     acquiescence_sd: float = 0.05
-    noise_sd: float = 0.40
+    noise_sd: float = 0.31
     position_bias: float = 0.01
     refusal: float = 0.002
     call_refusal: float = 0.002

@@ -17,8 +17,9 @@ _STATEMENT = re.compile(r"^(S\d+)\. (.+)$")
 class Prompt:
     """One request as a respondent understands it.
 
-    ``statements`` pairs a label ("" when there is only one) with a text; ``options`` pairs a value with a label in displayed
-    order; ``frame`` is all the rest of the last message, the wording; ``decline`` is the way out, if one is offered.
+    ``statements`` pairs a label ("" when there is only one) with a text; ``options`` pairs a value with a label in
+    displayed order; ``frame`` is all the rest of the last message, the wording; ``decline`` is the way out, if one is
+    offered.
     """
 
     persona: str

@@ -37,10 +37,11 @@ def respond(
 ) -> str:
     """Answer one request as the simulated llm ``model_name`` would.
 
-    Nothing is known of the request but what is passed. The persona is the system message, the wording, statements and options
-    are read from the last message; turns between them have no effect. The mood of the session and all its noise are drawn from
-    ``parameters["seed"]``; without one, the reply cannot be repeated. A persona, its paraphrases and the shipped default answer
-    from the same traits, and so does no persona at all. An unknown statement gets a trait, a key and a loading from its text.
+    Nothing is known of the request but what is passed. The persona is the system message, the wording, statements and
+    options are read from the last message; turns between them have no effect. The mood of the session and all its
+    noise are drawn from ``parameters["seed"]``; without one, the reply cannot be repeated. A persona, its paraphrases
+    and the shipped default answer from the same traits, and so does no persona at all. An unknown statement gets a
+    trait, a key and a loading from its text.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ PREFIX = "simulated/"
 
 @dataclass(frozen=True, slots=True)
 class Respondent:
-    """Object of measurement: an llm, its variant (both by name), and the persona it plays (by anchor, see ``library``)."""
+    """Object of measurement: an llm and its variant by name, the persona it plays by anchor (see ``library``)."""
 
     llm: str
     variant: str
@@ -66,7 +66,7 @@ def acquiescence(population: Population, llm: str) -> float:
 
 @lru_cache(maxsize=100_000)
 def persistent_answer(population: Population, item: KnownItem, respondent: Respondent) -> float:
-    """Return what a respondent would answer to an item on average over moods and noise, before it is cut into options."""
+    """Return a respondent's latent answer to an item, on average over moods and noise."""
     specific = population.specific_sd * normal(
         population.seed, "specific", item.text, respondent.variant, respondent.persona
     )

@@ -27,10 +27,10 @@ def truth(study: Study, population: Population = POPULATION) -> dict[str, Any]:
     -------
     dict
         ``population`` (every constant); ``factors`` (names); ``items`` {item: scale, key, intercept, format_mood};
-        ``loadings`` {item: [one per factor]} in keyed direction (multiply by the key for raw direction), other factors 0;
-        ``traits`` [{llm, variant, persona, anchor, values: [one per factor]}] by the study's ids, where personas of one anchor
-        share everything; ``acquiescence`` {llm: shift}; ``component_shares`` {effect: share of a trait's variance};
-        ``moods`` {name: standard deviation}.
+        ``loadings`` {item: [one per factor]} in keyed direction (multiply by the key for raw direction), other
+        factors 0; ``traits`` [{llm, variant, persona, anchor, values: [one per factor]}] by the study's ids, where
+        personas of one anchor share everything; ``acquiescence`` {llm: shift}; ``component_shares`` {effect: share of
+        a trait's variance}; ``moods`` {name: standard deviation}.
     """
     items = {item.id: known_item(population, item.text) for q in study.questionnaires for item in q.items}
     factors = [name for name in population.factors if any(item.scale == name for item in items.values())]
