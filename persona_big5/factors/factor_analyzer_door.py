@@ -6,7 +6,7 @@ What is fenced here, as of its release 0.5.1:
   the factor correlations;
 - it imputes medians for missing answers, so it is given correlation matrices only;
 - where the search fails it warns and returns the loadings as if nothing had happened, so convergence is judged here, by
-  the gradient;
+  whether the solution reproduces itself;
 - it starts from squared multiple correlations, which a singular matrix does not have;
 - it writes into the matrix it works on, and calls scikit-learn with an argument (`force_all_finite`) that warns there
   until 1.7 and is gone in 1.8, which is why scikit-learn is pinned.
@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from persona_big5.factors.factorability import SINGULAR
-from persona_big5.factors.minres import UNIQUENESS_BOUNDS, minres_gradient
+from persona_big5.factors.minres import UNIQUENESS_BOUNDS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_GRADIENT = 1e-3  # its search uses numerical derivatives, which end at about 1e-4
+_STILL = 1e-3  # its search, by numerical derivatives, ends within about 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +64,26 @@ def extract(R: NDArray[np.float64], n_factors: int, method: Literal["minres", "m
         analyzer.fit(R.copy())
     complaints = [str(warning.message) for warning in caught if "converge" in str(warning.message)]
     loadings = np.asarray(analyzer.loadings_, dtype=np.float64)
-    slope = _slope(R, loadings, method)
-    if slope > _GRADIENT:
-        complaints.append(f"gradient {slope:.1g} at the solution")
+    unrest = _unrest(R, loadings, method)
+    if unrest > _STILL:
+        complaints.append(f"communalities would still move by {unrest:.1g}")
     return Extraction(loadings, converged=not complaints, complaint="; ".join(complaints) or None)
 
 
-def _slope(R: NDArray[np.float64], loadings: NDArray[np.float64], method: str) -> float:
-    """Largest element of the objective's gradient over the uniquenesses that are not held at a bound."""
+def _unrest(R: NDArray[np.float64], loadings: NDArray[np.float64], method: Literal["minres", "ml"]) -> float:
+    """How far communalities move if loadings are computed anew from the uniquenesses they imply.
+
+    Zero where the gradient of the method's objective is, apart from uniquenesses held at a bound, which are left out.
+    """
     low, high = UNIQUENESS_BOUNDS
     uniquenesses = np.clip(1 - (loadings**2).sum(axis=1), low, high)
+    k = loadings.shape[1]
     if method == "minres":
-        gradient = minres_gradient(R, uniquenesses, loadings.shape[1])
+        values, vectors = np.linalg.eigh(R - np.diag(uniquenesses))
+        again = vectors[:, -k:] ** 2 @ np.maximum(values[-k:], 0.0)
     else:
-        gradient = np.diag(loadings @ loadings.T + np.diag(uniquenesses) - R) / uniquenesses**2
-    free = (uniquenesses > low + 1e-4) & (uniquenesses < high - 1e-4)
-    return float(np.abs(gradient[free]).max(initial=0.0))
+        root = np.sqrt(uniquenesses)
+        values, vectors = np.linalg.eigh(R / np.outer(root, root))
+        again = uniquenesses * (vectors[:, -k:] ** 2 @ np.maximum(values[-k:] - 1, 0.0))
+    free = (uniquenesses > low + _STILL) & (uniquenesses < high - _STILL)
+    return float(np.abs(again - (1 - uniquenesses))[free].max(initial=0.0))

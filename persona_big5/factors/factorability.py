@@ -89,7 +89,10 @@ def factorability(R: NDArray[np.float64], n_observations: int | None = None) -> 
     reasons: dict[str, str] = {}
     overall = per_item = smc = test = None
     if smallest > SINGULAR:
-        overall, per_item = kmo(R)
+        if np.array_equal(R, np.eye(len(R))):
+            reasons = dict.fromkeys(("kmo", "kmo_items"), "all correlations are zero")
+        else:
+            overall, per_item = kmo(R)
         smc = squared_multiple_correlations(R)
     else:
         reasons = dict.fromkeys(
@@ -103,14 +106,14 @@ def factorability(R: NDArray[np.float64], n_observations: int | None = None) -> 
 
 
 def kmo(R: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-    """Kaiser-Meyer-Olkin measure, overall and per item (p,).
+    """Kaiser-Meyer-Olkin measure, overall and per item (p,); NaN for an item that correlates with none.
 
     Squared correlations over these plus squared partial correlations (Kaiser, 1974).
 
     Parameters
     ----------
     R
-        Correlation matrix (p, p), positive definite, else NotEstimableError.
+        Correlation matrix (p, p), positive definite and not the identity, else NotEstimableError.
     """
     inverse = _inverse(R)
     scale = np.sqrt(np.diag(inverse))
@@ -118,9 +121,11 @@ def kmo(R: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
     partial = (inverse / np.outer(scale, scale)) ** 2
     np.fill_diagonal(squared, 0.0)
     np.fill_diagonal(partial, 0.0)
-    return float(squared.sum() / (squared.sum() + partial.sum())), squared.sum(axis=0) / (
-        squared.sum(axis=0) + partial.sum(axis=0)
-    )
+    if not squared.any():
+        raise NotEstimableError("the Kaiser-Meyer-Olkin measure needs correlations; all are zero")
+    overall = float(squared.sum() / (squared.sum() + partial.sum()))
+    both = squared.sum(axis=0) + partial.sum(axis=0)
+    return overall, squared.sum(axis=0) / np.where(both > 0, both, np.nan)
 
 
 def bartlett(R: NDArray[np.float64], n_observations: int) -> Bartlett:

@@ -104,11 +104,6 @@ def minres(R: NDArray[np.float64], n_factors: int, start: NDArray[np.float64] | 
     return Minres(loadings, uniquenesses, 2 * state.objective, converged, n_steps)
 
 
-def minres_gradient(R: NDArray[np.float64], uniquenesses: NDArray[np.float64], n_factors: int) -> NDArray[np.float64]:
-    """Gradient (p,) of half the sum of squared residuals by the uniquenesses; zero at a solution inside the bounds."""
-    return _Spectrum.of(R, uniquenesses, n_factors).gradient
-
-
 @dataclass(frozen=True, slots=True)
 class _Spectrum:
     """Eigenvalues (ascending) and vectors of R - diag(u), and what they say of the objective at u."""

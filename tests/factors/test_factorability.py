@@ -49,6 +49,16 @@ def test_no_bartlett_without_a_sample():
     assert found.reasons == {"bartlett": "not a sample covariance"}
 
 
+def test_zero_correlations_have_no_kmo():
+    found = factorability(np.eye(4), 100)
+    assert (found.kmo, found.kmo_items) == (None, None)
+    assert found.reasons == dict.fromkeys(("kmo", "kmo_items"), "all correlations are zero")
+    assert found.bartlett.chi2 == 0.0
+    R = np.eye(4)
+    R[0, 1] = R[1, 0] = 0.5
+    assert np.isnan(kmo(R)[1]).tolist() == [False, False, True, True]
+
+
 def test_mistakes_are_named():
     with pytest.raises(NotEstimableError, match="more respondents than items; there are 2 and 2"):
         bartlett(np.eye(2), 2)

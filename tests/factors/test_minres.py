@@ -8,8 +8,9 @@ from scipy.optimize import approx_fprime
 
 from persona_big5.errors import NotEstimableError
 from persona_big5.factors.congruence import align
+from persona_big5.factors.correlation import correlation_of
 from persona_big5.factors.factor_analyzer_door import extract
-from persona_big5.factors.minres import UNIQUENESS_BOUNDS, minres, minres_gradient
+from persona_big5.factors.minres import UNIQUENESS_BOUNDS, _Spectrum, minres
 
 
 def residual_squares(R: np.ndarray, loadings: np.ndarray) -> float:
@@ -37,8 +38,6 @@ def test_equals_factor_analyzer(reference, dataset, kind):
 
 
 def test_equals_factor_analyzer_on_an_indefinite_matrix(reference):
-    from persona_big5.factors.correlation import correlation_of
-
     R = correlation_of(reference.matrix(reference.read("two_level", "covariance_components")["persona_component"]))
     assert np.linalg.eigvalsh(R)[0] < -0.4
     found = minres(R, 5)
@@ -77,7 +76,17 @@ def test_gradient_equals_differences():
     R = sample(4, 9, 100)
     uniquenesses = np.random.default_rng(4).uniform(0.2, 0.9, 9)
     numerical = approx_fprime(uniquenesses, objective, 1e-7, R, 3)
-    np.testing.assert_allclose(minres_gradient(R, uniquenesses, 3), numerical, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(_Spectrum.of(R, uniquenesses, 3).gradient, numerical, rtol=0, atol=1e-6)
+
+
+def test_hessian_equals_differences_of_the_gradient():
+    R = sample(4, 9, 100)
+    uniquenesses = np.random.default_rng(4).uniform(0.2, 0.9, 9)
+    numerical = [
+        (_Spectrum.of(R, uniquenesses + step, 3).gradient - _Spectrum.of(R, uniquenesses - step, 3).gradient) / 2e-5
+        for step in 1e-5 * np.eye(9)
+    ]
+    np.testing.assert_allclose(_Spectrum.of(R, uniquenesses, 3).hessian(), numerical, rtol=0, atol=1e-6)
 
 
 def test_convergence_is_quadratic():

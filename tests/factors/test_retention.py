@@ -94,10 +94,17 @@ def test_map_equals_r(reference, dataset, kind):
 
 
 def test_map_refuses_what_it_would_get_wrong():
-    with pytest.raises(NotEstimableError, match="smallest eigenvalue is -0.8"):
+    with pytest.raises(NotEstimableError, match=r"smallest eigenvalue is -0\.8"):
         velicer_map(np.array([[1.0, 0.9, 0.9], [0.9, 1.0, -0.9], [0.9, -0.9, 1.0]]))
     with pytest.raises(NotEstimableError, match="at least three items; there are 2"):
         velicer_map(np.eye(2))
+
+
+def test_map_finds_nothing_in_nothing():
+    found = velicer_map(np.eye(6))
+    assert found.n_factors == 0
+    assert found.values[0] == 0.0
+    assert np.isnan(found.values[1:]).all()
 
 
 def test_map_of_one_factor_by_hand():

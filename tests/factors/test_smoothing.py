@@ -36,7 +36,9 @@ def test_nearest_is_a_correlation_matrix_and_a_second_time_the_same(seed, p, noi
     np.testing.assert_array_equal(nearest_correlation(nearest), nearest)
 
 
-@pytest.mark.filterwarnings("ignore::statsmodels.tools.sm_exceptions.IterationLimitWarning")  # it stops only when nothing is left to clip
+@pytest.mark.filterwarnings(
+    "ignore::statsmodels.tools.sm_exceptions.IterationLimitWarning"
+)  # it stops only when nothing is left to clip
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_nearest_equals_alternating_projections(seed):
     R = rough(seed, 12, 0.6)

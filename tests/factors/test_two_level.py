@@ -1,4 +1,4 @@
-"""Eight ways to get a matrix from the same answers: 60 personas x 8 llms x 10 runs, five planted factors, run mood and format.
+"""Eight ways to a matrix from the same answers: 60 personas x 8 llms x 10 runs, five planted factors, run mood, format.
 
 Expected numbers from R (psych::fa minres + oblimin, fa.parallel, VSS); see `naive_vs_between` of the reference.
 """
