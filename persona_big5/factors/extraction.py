@@ -209,7 +209,7 @@ def _extract(R: NDArray[np.float64], n_factors: int, method: ExtractionMethod) -
 
 
 def _principal_axes(
-    R: NDArray[np.float64], n_factors: int, tolerance: float = 1e-9, max_steps: int = 20_000
+    R: NDArray[np.float64], n_factors: int, tolerance: float = 1e-8, max_steps: int = 20_000
 ) -> Extraction:
     """Put communalities on the diagonal, factor, take the new communalities, and so on until they stand still."""
     reduced = R.copy()
