@@ -75,13 +75,12 @@ def check_can_be_asked(spec: SpecFile, contexts: Sequence[Context]) -> None:
 
 
 def check_items_differ(spec: SpecFile, questionnaires: Sequence[Questionnaire]) -> None:
-    """No two isolated items, of whatever questionnaires, are the same call: the same text, options and wording."""
+    """No two items, of whatever questionnaires, are asked the same: the same text, options and wording."""
     design = _design(spec)
-    if design is None or design.layout != "isolated":
-        return
+    wordings = design.wording if design else ()
     first: dict[object, str] = {}
     for index, questionnaire in enumerate(questionnaires):
-        templates = [questionnaire.wordings[name] for name in design.wording if name in questionnaire.wordings]
+        templates = [questionnaire.wordings[name] for name in wordings if name in questionnaire.wordings]
         for item in questionnaire.items:
             where = f"'{item.id}' of '{questionnaire.id}'"
             for template in templates:
