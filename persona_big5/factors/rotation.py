@@ -81,8 +81,8 @@ def rotate(
     target
         Shape (p, k), for ``target`` only.
     random_starts, seed
-        Random orthogonal starts tried besides the identity; the solution with the lowest criterion is kept, the first
-        found among equals.
+        Random orthogonal starts tried besides the identity; the solution with the lowest criterion is kept; among
+        equals one that converged, then the first.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def _best(
     rng = np.random.default_rng(seed)
     starts = [np.eye(k), *(np.linalg.qr(rng.standard_normal((k, k)))[0] for _ in range(random_starts))]
     tried = [_project(loadings, criterion, kind, start) for start in starts]
-    best = min(tried, key=lambda one: (not one.converged, round(one.criterion, _DECIMALS)))
+    best = min(tried, key=lambda one: (round(one.criterion, _DECIMALS), not one.converged))
     optima = {round(one.criterion, _DECIMALS) for one in tried if one.converged}
     return replace(best, n_local_optima=max(len(optima), 1))
 

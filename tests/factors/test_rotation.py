@@ -9,7 +9,7 @@ from scipy.optimize import approx_fprime
 from persona_big5.errors import DataError, NotEstimableError, PersonaBig5Error
 from persona_big5.factors import rotation as module
 from persona_big5.factors.congruence import align
-from persona_big5.factors.rotation import rotate
+from persona_big5.factors.rotation import Rotation, rotate
 
 METHODS = ["varimax", "promax", "oblimin", "geomin"]
 
@@ -122,6 +122,20 @@ def test_random_starts_leave_a_saddle_and_say_so():
     assert single.criterion == pytest.approx(0.624362, abs=1e-6)
     assert many.criterion == pytest.approx(0.205909, abs=1e-6)
     assert str(many) == "rotation of 3 factors of 12 items: converged, 2 local optima"
+
+
+def test_lowest_criterion_wins_then_convergence_then_the_first_start(monkeypatch):
+    def pretend(outcomes):
+        found = iter(Rotation(np.full((4, 2), i), np.eye(2), *outcome, 1) for i, outcome in enumerate(outcomes))
+        monkeypatch.setattr(module, "_project", lambda *_: next(found))
+        return rotate(np.random.default_rng(1).uniform(-0.7, 0.7, (4, 2)), random_starts=len(outcomes) - 1)
+
+    best = pretend([(0.5, True), (0.3 + 1e-9, False), (0.3, True), (0.3, True)])
+    assert best.loadings[0, 0] == 2
+    assert best.n_local_optima == 2
+    unfinished = pretend([(0.5, True), (0.3, False)])
+    assert unfinished.loadings[0, 0] == 1
+    assert not unfinished.converged
 
 
 def test_the_same_seed_gives_the_same_solution():
