@@ -23,8 +23,9 @@ from persona_big5.analysis.summary import summary
 from persona_big5.analysis.traits import scale_correlations
 from persona_big5.analysis.verdict import judge
 from persona_big5.errors import DataError, NotEstimableError
-from persona_big5.validity.reliability import alpha_of, r_positive_negative
-from persona_big5.validity.style import response_style
+from persona_big5.factors.correlation import correlation_of
+from persona_big5.validity.reliability import alpha_of, mean_of_answered, r_positive_negative
+from persona_big5.validity.style import Acquiescence, acquiescence, extremity, overall_acquiescence
 from persona_big5.variance.covariance import means_by_group
 from persona_big5.variance.levels import LevelComponents
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from persona_big5.variance.groups import FloatArray
     from persona_big5.variance.gstudy import DecisionStudy, GStudy
 
+OVERALL = "all"
 PACKAGES = ("persona-big5", "numpy", "scipy", "pandas", "factor-analyzer", "statsmodels", "duckdb")
 
 
@@ -111,7 +113,7 @@ def analyze_table(
             "schema_version": document.SCHEMA_VERSION,
             "provenance": _provenance(frame, everyone, sessions, levels, n_factors, draws, seed),
             "verdict": document.verdict_entry(judge(answers, estimator, matrices, judged, components, seed=seed)),
-            "data": _data(frame, everyone, structures),
+            "data": _data(frame, everyone, structures, components),
             "variance": {
                 **document.variance_entry(components),
                 "g_study": {
@@ -173,7 +175,25 @@ def _provenance(
     }
 
 
-def _data(frame: pd.DataFrame, answers: Answers, structures: Mapping[str, Structure | str]) -> dict[str, Any]:
+def _warn_of_components(components: LevelComponents | str) -> list[str]:
+    if isinstance(components, str):
+        return [components]
+    warnings = [
+        f"{facet}: few levels: intervals are wide and assume normal effects" for facet in components.few_levels
+    ]
+    if components.not_resampled:
+        warnings.append(f"intervals are for these levels of {', '.join(components.not_resampled)} (fewer than 4: not resampled)")
+    if "run" in components.dropped:
+        warnings.append(f"{list(components.components)[-1]} includes run noise: {components.dropped['run']}")
+    return warnings
+
+
+def _data(
+    frame: pd.DataFrame,
+    answers: Answers,
+    structures: Mapping[str, Structure | str],
+    components: LevelComponents | str,
+) -> dict[str, Any]:
     runs = np.bincount(answers.cell)
     dropped = [*answers.dropped_items]
     for structure in structures.values():
@@ -194,7 +214,7 @@ def _data(frame: pd.DataFrame, answers: Answers, structures: Mapping[str, Struct
         "dropped_items": [{"item": item, "reason": reason} for item, reason in dict.fromkeys(dropped)],
         "placebo_personas": list(answers.placebo_personas),
         "session_design": answers.session_design,
-        "warnings": list(answers.warnings),
+        "warnings": [*answers.warnings, *_warn_of_components(components)],
     }
 
 
@@ -236,7 +256,7 @@ def _reliability(
             "g": Missing(study) if isinstance(study, str) else study[0].coefficients.g_coefficient,
             "n_items": len(members),
             "n_reversed": int((keyed < 0).sum()),
-            "r_positive_negative": Missing("all items are keyed alike, or fewer than 3 respondents") if r is None else r,
+            "r_positive_negative": Missing(document.KEYED_ALIKE) if r is None else r,
         }
     return entries
 
@@ -244,14 +264,24 @@ def _reliability(
 def _style(answers: Answers) -> dict[str, Any] | Missing:
     if not answers.ends_known:
         return Missing("ends of the response scales are not known")
-    respondents = means_by_group(answers.scores, answers.respondent, int(answers.respondent.max()) + 1)
     items = answers.items
     keyed = items.keyed.astype(np.int64)
-    found = response_style(respondents, keyed, items.score_min, items.score_max, items.scale)
-    entries = {}
-    for name, style in found.items():
-        members = slice(None) if name not in items.scales else items.members(name)
-        entries[name] = document.style_entry(style, r_positive_negative(respondents[:, members], keyed[members]))
+    respondents = means_by_group(answers.scores, answers.respondent, int(answers.respondent.max()) + 1)
+    found: dict[str, Acquiescence] = {}
+    entries: dict[str, Any] = {}
+    for scale in (*items.scales, OVERALL):
+        members = items.members(scale) if scale != OVERALL else np.arange(len(items.names))
+        ends = items.score_min[members], items.score_max[members]
+        agreement: Acquiescence | Missing
+        try:
+            if scale == OVERALL:
+                agreement = overall_acquiescence(list(found.values()))
+            else:
+                agreement = found[scale] = acquiescence(respondents[:, members], keyed[members], *ends)
+        except NotEstimableError as error:
+            agreement = Missing(str(error))
+        r = r_positive_negative(respondents[:, members], keyed[members])
+        entries[scale] = document.style_entry(agreement, extremity(answers.scores[:, members], *ends), r)
     return entries
 
 
@@ -271,7 +301,7 @@ def _tables(
     )
     means = means_by_group(answers.scores, respondent, n)
     scales = {
-        scale: np.nanmean(means_by_group(answers.keyed_scores[:, answers.items.members(scale)], respondent, n), axis=1)
+        scale: mean_of_answered(means_by_group(answers.keyed_scores[:, answers.items.members(scale)], respondent, n))
         for scale in answers.items.scales
     }
     tables = {
@@ -287,8 +317,6 @@ def _tables(
 
 
 def _pairs(level: str, items: list[str], covariance: FloatArray) -> pd.DataFrame:
-    from persona_big5.factors.correlation import correlation_of
-
     rows, columns = np.triu_indices(len(items))
     R = correlation_of(covariance)
     names = np.array(items, dtype=object)

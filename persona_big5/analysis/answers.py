@@ -210,7 +210,7 @@ def _facets(codes: IntArray, warnings: list[str]) -> tuple[Facet, ...]:
     if llms > 1:
         facets.append(Facet("llm"))
     if variants > llms:
-        facets.append(Facet("variant", ("llm",), label="variant"))
+        facets.append(Facet("variant", ("llm",) if llms > 1 else (), label="variant"))
     for column in CELL[2:]:
         code = codes[:, CELL.index(column)]
         if len(np.unique(code)) < 2:  # noqa: PLR2004

@@ -13,19 +13,26 @@ from persona_big5.analysis.structure import Structure
 from persona_big5.variance.components import Component
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from persona_big5.analysis.recommend import Recommendation
     from persona_big5.analysis.shares import OfLlm
     from persona_big5.analysis.traits import ScaleCorrelations
     from persona_big5.analysis.verdict import Verdict
-    from persona_big5.validity.style import Style
+    from persona_big5.factors.extraction import FactorSolution
+    from persona_big5.factors.factorability import Factorability
+    from persona_big5.factors.fit import Fit
+    from persona_big5.factors.retention import ParallelAnalysis
+    from persona_big5.validity.style import Acquiescence
+    from persona_big5.variance.components import Ratio
+    from persona_big5.variance.groups import FloatArray
     from persona_big5.variance.gstudy import DecisionStudy, GStudy
     from persona_big5.variance.levels import LevelComponents
 
 SCHEMA_VERSION = 1
 NOT_BUILT = "not built yet in this version"
 UNDEFINED = "not defined for these data"
+KEYED_ALIKE = "all items are keyed alike, or fewer than 3 respondents"
 NOT_BUILT_KEYS = (
     "scores", "replication", "prediction", "change", "missingness_bounds", "semantic", "mtmm", "invariance", "drift", "axis", "mixtures",
 )  # fmt: skip
@@ -88,7 +95,7 @@ def variance_entry(components: LevelComponents | str) -> dict[str, Any]:
     }
 
 
-def _ratio(ratio: Any) -> dict[str, Any]:  # noqa: ANN401
+def _ratio(ratio: Ratio) -> dict[str, Any]:
     return {"estimate": ratio.estimate, "ci_low": ratio.ci_low, "ci_high": ratio.ci_high}
 
 
@@ -170,92 +177,90 @@ def structure_entries(structures: Mapping[str, Structure | str]) -> dict[str, di
             for part in entries.values():
                 part[level] = Missing(structure)
         else:
-            entries["factorability"][level] = _factorability(structure)
-            entries["retention"][level] = _retention(structure)
-            entries["factors"][level] = _factors(structure)
+            variables = structure.variables
+            entries["factorability"][level] = factorability_entry(structure.factorability, variables.names)
+            map_factors = Missing(structure.reasons["map"]) if structure.map_factors is None else structure.map_factors
+            entries["retention"][level] = retention_entry(structure.parallel, map_factors, structure.n_units, variables.unit)
+            solution = Missing(structure.reasons["solution"]) if structure.solution is None else structure.solution
+            dropped = [f"{name}: {reason}" for name, reason in variables.dropped]
+            entries["factors"][level] = factors_entry(solution, structure.n_factors, variables.keyed, "pearson", dropped)
     return entries
 
 
-def _factorability(structure: Structure) -> dict[str, Any]:
-    found = structure.factorability
+def factorability_entry(found: Factorability, names: Sequence[str]) -> dict[str, Any]:
+    """One entry of ``factorability``."""
     why = {name: Missing(reason) for name, reason in found.reasons.items()}
     return {
         "kmo": why.get("kmo", found.kmo),
-        "kmo_items": why.get("kmo_items", why.get("kmo"))
-        or dict(zip(structure.variables.names, np.asarray(found.kmo_items).tolist(), strict=True)),
-        "bartlett": why.get("bartlett") or (asdict(found.bartlett) if found.bartlett else None),
+        "kmo_items": _by_name(names, found.kmo_items) if found.kmo_items is not None else why.get("kmo_items", why.get("kmo")),
+        "bartlett": asdict(found.bartlett) if found.bartlett is not None else why.get("bartlett"),
         "smallest_eigenvalue": found.smallest_eigenvalue,
         "negative_eigenvalue_mass": found.negative_eigenvalue_mass,
     }
 
 
-def _retention(structure: Structure) -> dict[str, Any]:
-    parallel = structure.parallel
+def retention_entry(parallel: ParallelAnalysis, map_factors: int | Missing, n: int, unit: str) -> dict[str, Any]:
+    """One entry of ``retention``; ``n`` units, ``unit`` says what the variables are."""
     return {
         "parallel_analysis": parallel.n_factors,
-        "map": Missing(structure.reasons["map"]) if structure.map_factors is None else structure.map_factors,
+        "map": map_factors,
         "ekc": Missing(NOT_BUILT),
         "hull": Missing(NOT_BUILT),
         "comparison_data": Missing(NOT_BUILT),
         "eigenvalues": parallel.eigenvalues,
         "null_eigenvalues": parallel.null_percentile,
         "halves": Missing(NOT_BUILT),
-        "n": structure.n_units,
-        "variables": structure.variables.unit,
+        "n": n,
+        "variables": unit,
     }
 
 
-def _factors(structure: Structure) -> dict[str, Any]:
-    variables = structure.variables
-    dropped = [f"{name}: {reason}" for name, reason in variables.dropped]
-    solution = structure.solution
-    if solution is None:
+def factors_entry(
+    solution: FactorSolution | Missing, n_factors: int, keyed: FloatArray, correlation: str, warnings: Sequence[str]
+) -> dict[str, Any]:
+    """One entry of ``factors``; without a solution everything but the number is missing for its reason."""
+    if isinstance(solution, Missing):
         keys = (
             "method", "rotation", "correlation", "converged", "heywood", "loadings", "loading_ci", "raw_direction_loadings",
             "factor_correlations", "communalities", "uniquenesses", "variance_share", "fit",
         )  # fmt: skip
-        missing = Missing(structure.reasons["solution"])
-        return {"n_factors": structure.n_factors, **dict.fromkeys(keys, missing), "warnings": dropped}
-    raw = solution.loadings * variables.keyed[:, None]
+        return {"n_factors": n_factors, **dict.fromkeys(keys, solution), "warnings": list(warnings)}
     return {
         "n_factors": solution.n_factors,
         "method": solution.method,
         "rotation": solution.rotation,
-        "correlation": "pearson",
+        "correlation": correlation,
         "converged": solution.converged,
         "heywood": list(solution.heywood),
-        "loadings": _by_name(variables.names, solution.loadings),
+        "loadings": _by_name(solution.items, solution.loadings),
         "loading_ci": Missing(NOT_BUILT),
-        "raw_direction_loadings": _by_name(variables.names, raw),
+        "raw_direction_loadings": _by_name(solution.items, solution.loadings * keyed[:, None]),
         "factor_correlations": solution.factor_correlations,
-        "communalities": _by_name(variables.names, solution.communalities),
-        "uniquenesses": _by_name(variables.names, solution.uniquenesses),
+        "communalities": _by_name(solution.items, solution.communalities),
+        "uniquenesses": _by_name(solution.items, solution.uniquenesses),
         "variance_share": solution.variance_share,
         "fit": fit_entry(solution.fit),
-        "warnings": [*solution.warnings, *dropped],
+        "warnings": [*solution.warnings, *warnings],
     }
 
 
-def fit_entry(fit: Any) -> dict[str, Any]:  # noqa: ANN401
+def fit_entry(fit: Fit) -> dict[str, Any]:
     """Indices of fit; those that are not defined with their reason."""
     names = ("chi2", "df", "p", "rmsea", "tli", "cfi", "srmr", "bic")
     return {name: Missing(fit.reasons[name]) if name in fit.reasons else getattr(fit, name) for name in names}
 
 
-def _by_name(names: Iterable[str], values: np.ndarray) -> dict[str, Any]:
+def _by_name(names: Sequence[str], values: FloatArray) -> dict[str, Any]:
     return dict(zip(names, values.tolist(), strict=True))
 
 
-def style_entry(style: Style, r_positive_negative: float | None) -> dict[str, Any]:
+def style_entry(agreement: Acquiescence | Missing, extremity: float | None, r_positive_negative: float | None) -> dict[str, Any]:
     """One entry of ``style``."""
-    acquiescence = style.acquiescence
     return {
-        "acquiescence": Missing(style.reasons["acquiescence"]) if acquiescence is None else asdict(acquiescence),
-        "extremity": Missing(style.reasons["extremity"]) if style.extremity is None else style.extremity,
+        "acquiescence": agreement if isinstance(agreement, Missing) else asdict(agreement),
+        "extremity": extremity,
         "position_bias": Missing(NOT_BUILT),
-        "r_positive_negative": Missing("all items are keyed alike, or too few respondents")
-        if r_positive_negative is None
-        else r_positive_negative,
+        "r_positive_negative": Missing(KEYED_ALIKE) if r_positive_negative is None else r_positive_negative,
     }
 
 

@@ -76,7 +76,7 @@ def by_llm(answers: Answers) -> list[OfLlm]:
         persona_variance = run_variance = ratio = None
         try:
             split = level_components(own.scores, persona[:, None], [Facet("persona")])
-            if not split.run_reason:
+            if not split.run_reason and "persona" in split.components:
                 persona_variance = split.components["persona"].estimate
                 run_variance = split.components["run"].estimate
                 ratio = split.run_to_persona.estimate if split.run_to_persona else None
@@ -120,32 +120,30 @@ def _g_study(answers: Answers, members: IntArray) -> tuple[GStudy, DecisionStudy
     if not objects:
         raise NotEstimableError("one respondent: no object of measurement")
     conditions = [facet for facet in answers.facets if facet.column not in RESPONDENT]
-    design = [*objects, *conditions, Facet("item")]
     columns = [facet.column for facet in answers.facets]
-    run = Facet("run", tuple(columns))
+    design = [*objects, *conditions, Facet("item")]
     effects = crossing(design, max_order=2)
-    shared_runs = answers.session_design != "isolated" and len(np.unique(answers.cell)) < len(answers.scores)
-    if shared_runs:
-        effects.append(Effect("run", frozenset({"run", *columns})))
-    sums = _long_sums(answers, members, columns)
+    has_runs = len(np.unique(answers.cell)) < len(answers.scores)
+    if has_runs:
+        design.append(Facet("run", tuple(columns)))
+        if answers.session_design != "isolated":
+            effects.append(Effect("run", frozenset({"run", *columns})))
+    sums = _long_sums(answers, members, columns, with_runs=has_runs)
     identified = identified_effects(effects, sums.grouping, n_observations=sums.n.sum())
     if not identified.effects:
         raise NotEstimableError("; ".join(f"{name} {why}" for name, why in identified.dropped.items()))
-    runs = [run] if len(np.unique(answers.cell)) < len(answers.scores) else []
-    study = g_study(
-        sums, identified.effects, [*design, *runs], [facet.column for facet in objects], dropped=identified.dropped
-    )
-    tried = {facet.column: NUMBERS[facet.column] for facet in [*conditions, Facet("item"), *runs] if facet.column in NUMBERS}
+    study = g_study(sums, identified.effects, design, [facet.column for facet in objects], dropped=identified.dropped)
+    tried = {facet.column: NUMBERS[facet.column] for facet in design if facet.column in NUMBERS}
     return study, decision_study(study, tried)
 
 
-def _long_sums(answers: Answers, members: IntArray, columns: list[str]) -> GroupSums:
-    """Group sums of keyed scores with items as a column: facets, item, run."""
+def _long_sums(answers: Answers, members: IntArray, columns: list[str], *, with_runs: bool) -> GroupSums:
+    """Group sums of keyed scores with items as a column: facets, item, and run where cells were asked repeatedly."""
     keyed = answers.keyed_scores[:, members]
     row, item = np.nonzero(np.isfinite(keyed))
-    codes = np.column_stack([answers.facet_codes[row], item, answers.run[row]])
+    codes = np.column_stack([answers.facet_codes[row], item, *([answers.run[row]] if with_runs else [])])
     values = keyed[row, item][:, None]
     groups, levels = distinct_rows(codes)
     add = summing(groups, len(levels))
     total = add(values)
-    return GroupSums(Grouping([*columns, "item", "run"], levels), add(np.ones_like(values)), total, total, add(values**2))
+    return GroupSums(Grouping([*columns, "item", *(["run"] if with_runs else [])], levels), add(np.ones_like(values)), total, total, add(values**2))

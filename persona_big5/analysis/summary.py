@@ -15,7 +15,7 @@ def summary(document: dict[str, Any]) -> str:
         f"  {document['verdict']['text']}",
         *(f"  - {reason}" for reason in document["verdict"]["reasons"]),
         "",
-        f"{data['n_respondents']} respondents ({data['n_llms']} llms, {data['n_variants']} with variants, {data['n_personas']} personas), "
+        f"{data['n_respondents']} respondents ({data['n_llms']} llms, {data['n_variants']} llm variants, {data['n_personas']} personas), "
         f"{data['n_items']} items, {data['runs_per_cell']['median']:g} runs per cell, {data['n_rows']} rows",
         "",
         *_variance(document),

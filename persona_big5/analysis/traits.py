@@ -64,7 +64,7 @@ def scale_correlations(
         level: ScaleCorrelations(
             answers.items.scales,
             matrix,
-            *_interval(matrix, Replicates(_complete(replicates[level]))),
+            *_interval(matrix, Replicates(replicates[level])),
             n=estimator.n_units(level),
             corrected=level in CORRECTED,
         )
@@ -74,8 +74,7 @@ def scale_correlations(
 
 def _leave_out(cells: GroupSums, estimator: LevelEstimator, levels: list[str]) -> dict[str, FloatArray]:
     found = covariance_by_level(cells, levels)
-    effects = [effect for effect in estimator.effects]
-    found |= effect_covariance(moment_equations(cells, effects))
+    found |= effect_covariance(moment_equations(cells, estimator.effects))
     return {level: _z(_correlations(matrix)) for level, matrix in found.items()}
 
 
@@ -85,11 +84,6 @@ def _correlations(covariance: FloatArray) -> FloatArray:
 
 def _z(correlations: FloatArray) -> FloatArray:
     return np.arctanh(np.clip(correlations, -CLOSE_TO_ONE, CLOSE_TO_ONE))
-
-
-def _complete(by_facet: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-    """Replicates without those in which a scale lost all its variance."""
-    return {facet: rows[np.isfinite(rows).all(axis=(1, 2))] for facet, rows in by_facet.items()}
 
 
 def _interval(matrix: FloatArray, replicates: Replicates) -> tuple[FloatArray, FloatArray]:

@@ -2,11 +2,196 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 if TYPE_CHECKING:
-    import typer
+    import pandas as pd
+
+DATABASE_SUFFIXES = (".duckdb", ".db")
+
+MapOption = Annotated[
+    list[str] | None, typer.Option("--map", help="field=column: our column and the file's, e.g. --map llm=engine.", metavar="FIELD=COLUMN")
+]
+ItemsOption = Annotated[str | None, typer.Option("--items", help="Only these items, separated by commas.")]
+KeysOption = Annotated[
+    Path | None, typer.Option("--keys", help='JSON {"scale": ["item", "-reversed item"]}.', exists=True, dir_okay=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+class Sessions(StrEnum):
+    """Whether items answered in one run share a conversation."""
+
+    SHARED = "shared"
+    ISOLATED = "isolated"
+
+
+class Method(StrEnum):
+    """How factors are extracted."""
+
+    MINRES = "minres"
+    ML = "ml"
+    PAF = "paf"
+
+
+class Rotation(StrEnum):
+    """How factors are rotated."""
+
+    NONE = "none"
+    VARIMAX = "varimax"
+    PROMAX = "promax"
+    OBLIMIN = "oblimin"
+    GEOMIN = "geomin"
+
+
+class Correlation(StrEnum):
+    """Which correlations are factored."""
+
+    PEARSON = "pearson"
+    SPEARMAN = "spearman"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the program."""
+    app.command(epilog="Example: persona-big5 analyze answers.csv --out results/answers --map llm=engine")(analyze)
+    app.command(epilog="Example: persona-big5 variance answers.csv --object persona --facets item,run/persona")(variance)
+    app.command(epilog="Example: persona-big5 factors scores.csv --keys keys.json --n-factors 5")(factors)
+
+
+def parse_mapping(pairs: list[str] | None) -> dict[str, str]:
+    """Read --map field=column options."""
+    mapping = {}
+    for pair in pairs or []:
+        field, equals, column = pair.partition("=")
+        if not (field and equals and column):
+            raise typer.BadParameter(f"{pair!r} is not FIELD=COLUMN, e.g. --map llm=engine")
+        mapping[field] = column
+    return mapping
+
+
+def _listed(names: str | None) -> list[str] | None:
+    return [name.strip() for name in names.split(",") if name.strip()] if names else None
+
+
+def analyze(
+    source: Annotated[Path, typer.Argument(help="A study database, or a long or wide table (CSV, Parquet, JSON lines).")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for analysis.json and Parquet tables.", file_okay=False)],
+    mapping: MapOption = None,
+    items: ItemsOption = None,
+    keys: KeysOption = None,
+    respondent: Annotated[
+        str | None, typer.Option("--respondent", help="Columns that make up a respondent, in tables without llm, variant, persona.")
+    ] = None,
+    sessions: Annotated[
+        Sessions | None, typer.Option("--sessions", help="Override what the table says of sessions.")
+    ] = None,
+    level: Annotated[list[str] | None, typer.Option("--level", help="Look for factors at this level only; may be repeated.")] = None,
+    n_factors: Annotated[int | None, typer.Option("--n-factors", help="Number of factors instead of parallel analysis.", min=1)] = None,
+    draws: Annotated[int, typer.Option("--draws", help="Null draws of parallel analysis.", min=20)] = 100,
+    seed: Annotated[int, typer.Option("--seed", help="Everything random derives from it.")] = 0,
+) -> None:
+    """Split variance from run noise, correlate the scales and find factors at every level."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from persona_big5.analysis import analyze_table
+    from persona_big5.analysis.levels import LEVELS
+
+    frame = _long_table(source, mapping, items, keys, respondent)
+    console = Console(stderr=True)
+    with console.status("reading the table") as status:
+        analysis = analyze_table(
+            frame,
+            sessions=sessions.value if sessions else None,
+            levels=level or LEVELS,
+            n_factors=n_factors,
+            draws=draws,
+            seed=seed,
+            progress=lambda step: status.update(escape(step)),
+        )
+    analysis.write(out)
+    typer.echo(analysis.summary())
+    typer.echo(f"Written to {out / 'analysis.json'}; `persona-big5 report {out}` makes the page.")
+
+
+def _long_table(
+    source: Path, mapping: list[str] | None, items: str | None, keys: Path | None, respondent: str | None
+) -> pd.DataFrame:
+    from persona_big5.store import long_table
+    from persona_big5.store.longtable import read_long, select_items
+
+    if source.suffix not in DATABASE_SUFFIXES:
+        return read_long(source, parse_mapping(mapping), items=_listed(items), keys=keys, respondent=_listed(respondent))
+    if mapping or respondent:
+        raise typer.BadParameter("--map and --respondent are for tables; a study database has its columns already")
+    return select_items(long_table(source), source, items=_listed(items), keys=keys)
+
+
+def variance(
+    source: Annotated[Path, typer.Argument(help="A table with one row per observation, or of group sums (n, sum, sum_of_squares).")],
+    object_: Annotated[str, typer.Option("--object", help="Columns whose combinations are the objects of measurement.")],
+    facets: Annotated[str, typer.Option("--facets", help="Facets: item,run/llm:persona is run nested in llm:persona.")] = "",
+    score: Annotated[str, typer.Option("--score", help="Column of the score.")] = "score",
+    as_json: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """G study and D study on any long table."""
+    from persona_big5.analysis.document import decision_entry, g_study_entry, write_out
+    from persona_big5.store.longtable import read_table
+    from persona_big5.variance import decision_study, parse_facets, variance_components
+
+    design = parse_facets(facets)
+    study = variance_components(read_table(source), _listed(object_) or [], design, score=score)
+    tried = {facet.column: (1, 2, 3, 5, 10, 20, 40) for facet in design}
+    decision = decision_study(study, tried)
+    if as_json:
+        _print_json(write_out({**g_study_entry(study, levels_of_reversed_known=True), "decision": decision_entry(decision)}))
+        return
+    typer.echo(study)
+    for name, reason in study.dropped.items():
+        typer.echo(f"left out: {name}, {reason}")
+    typer.echo(decision)
+
+
+def factors(
+    source: Annotated[Path, typer.Argument(help="A table with items in columns (CSV, Parquet, JSON lines).")],
+    items: ItemsOption = None,
+    keys: KeysOption = None,
+    n_factors: Annotated[str, typer.Option("--n-factors", help="A number, or auto: by parallel analysis.")] = "auto",
+    method: Annotated[Method, typer.Option("--method")] = Method.MINRES,
+    rotation: Annotated[Rotation, typer.Option("--rotation")] = Rotation.OBLIMIN,
+    correlation: Annotated[Correlation, typer.Option("--correlation")] = Correlation.PEARSON,
+    draws: Annotated[int, typer.Option("--draws", help="Null draws of parallel analysis.", min=20)] = 100,
+    seed: Annotated[int, typer.Option("--seed", help="Everything random derives from it.")] = 0,
+    as_json: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Factor analysis of any wide table, its rows taken as independent."""
+    from persona_big5.analysis.wide import factor_wide
+    from persona_big5.store.longtable import item_columns, read_keys, read_table
+
+    if n_factors != "auto" and not n_factors.isdigit():
+        raise typer.BadParameter(f"--n-factors {n_factors!r} is neither a number nor 'auto'")
+    table = read_table(source)
+    found = factor_wide(
+        table[item_columns(table, _listed(items), source)],
+        read_keys(keys) if keys else None,
+        n_factors=None if n_factors == "auto" else int(n_factors),
+        method=method.value,
+        rotation=rotation.value,
+        correlation=correlation.value,
+        draws=draws,
+        seed=seed,
+    )
+    if as_json:
+        _print_json(found.document())
+    else:
+        typer.echo(found)
+
+
+def _print_json(document: dict[str, object]) -> None:
+    import json
+
+    typer.echo(json.dumps(document, allow_nan=False, ensure_ascii=False))

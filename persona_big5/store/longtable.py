@@ -47,6 +47,7 @@ def read_long(
     *,
     items: Sequence[str] | None = None,
     keys: Path | None = None,
+    respondent: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Read answers from a CSV (also .gz), Parquet or JSON-lines file into the long table.
 
@@ -56,6 +57,7 @@ def read_long(
     mapping : {our column: the file's column}; a column used here no longer counts under its own name
     items : keep only these items
     keys : JSON file {scale: [item, "-item", ...]} giving scales and reversals; items in no scale are left out
+    respondent : columns whose combinations are the respondents, for tables without llm, variant and persona; they become the persona
 
     Returns
     -------
@@ -64,9 +66,10 @@ def read_long(
 
     Raises DataError for an unreadable file, two sources for one column, text where a score belongs, and duplicate keys.
     """
-    raw = _read(path)
     notes: list[str] = []
-    frame = _rename(raw, mapping or {}, path)
+    frame = _rename(read_table(path), mapping or {}, path)
+    if respondent:
+        frame = _join_respondent(frame, respondent, path)
     long = "item_id" in frame.columns and "score" in frame.columns
     frame = frame if long else _melt(frame, items, path, notes)
     for column, default in KEY_DEFAULTS.items():
@@ -75,20 +78,30 @@ def read_long(
     for column in BESIDE_KEY:
         if column not in frame.columns:
             frame[column] = None
-    if items:
-        frame = _only(frame, items, path)
-    if keys is not None:
-        frame = _apply_keys(frame, keys, notes)
     _refuse_duplicates(frame, path)
     order = [*KEY, *BESIDE_KEY, *(column for column in frame.columns if column not in (*KEY, *BESIDE_KEY, "dataset"))]
     table = frame[order].reset_index(drop=True)
     for column in ("keyed", "score_min", "score_max", "position"):
         table[column] = pd.to_numeric(table[column], errors="coerce")
     table.attrs["notes"] = notes
+    return select_items(table, path, items=items, keys=keys)
+
+
+def select_items(
+    table: pd.DataFrame, source: Path, *, items: Sequence[str] | None = None, keys: Path | None = None
+) -> pd.DataFrame:
+    """Keep only ``items`` of a long table, and score it by ``keys`` (see ``read_long``); ``source`` names it in messages."""
+    notes = list(table.attrs.get("notes", []))
+    if items:
+        table = _only(table, items, source)
+    if keys is not None:
+        table = _apply_keys(table, keys, notes)
+    table.attrs["notes"] = notes
     return table
 
 
-def _read(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a CSV (also .gz), Parquet or JSON-lines file as it is; an empty cell is missing. Raises DataError where it cannot be read."""
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     name = path.name.removesuffix(".gz")
@@ -124,17 +137,18 @@ def _rename(frame: pd.DataFrame, mapping: Mapping[str, str], path: Path) -> pd.D
     return frame.rename(columns=renamed)
 
 
+def _join_respondent(frame: pd.DataFrame, respondent: Sequence[str], path: Path) -> pd.DataFrame:
+    if absent := [column for column in respondent if column not in frame.columns]:
+        raise DataError(f"{path}: no column {', '.join(map(repr, absent))}; the table has {', '.join(map(str, frame.columns))}")
+    if "persona" in frame.columns and "persona" not in respondent:
+        raise DataError(f"{path}: has a column persona already; name it among the respondent's columns, or leave --respondent out")
+    joined = frame[list(respondent)].astype("string").fillna("").agg(" / ".join, axis=1)
+    return frame.drop(columns=list(respondent)).assign(persona=joined)
+
+
 def _melt(frame: pd.DataFrame, items: Sequence[str] | None, path: Path, notes: list[str]) -> pd.DataFrame:
     """Wide to long: each row is one session, each numeric column that is no known name an item."""
-    numeric = [column for column in frame.columns if pd.api.types.is_numeric_dtype(frame[column])]
-    columns = list(items) if items else [column for column in numeric if column not in NAMES]
-    if unknown := [column for column in columns if column not in frame.columns]:
-        raise DataError(f"{path}: no column {', '.join(map(repr, unknown))}; the table has {', '.join(frame.columns)}")
-    if not columns:
-        raise DataError(
-            f"{path}: neither a long table (columns item_id and score) nor a wide one (numeric columns as items); "
-            f"its columns are {', '.join(frame.columns)}; name them with --map, e.g. --map item_id=question"
-        )
+    columns = item_columns(frame, items, path)
     kept = [column for column in frame.columns if column in NAMES and column not in ("item_id", "score")]
     if left := [column for column in frame.columns if column not in columns and column not in kept]:
         notes.append(f"wide table: columns {', '.join(left)} are taken as descriptions, not as items")
@@ -144,6 +158,20 @@ def _melt(frame: pd.DataFrame, items: Sequence[str] | None, path: Path, notes: l
         notes.append("wide table without key columns: every row is taken as one respondent")
     ids = [column for column in wide.columns if column not in columns]
     return wide.melt(id_vars=ids, value_vars=columns, var_name="item_id", value_name="score")
+
+
+def item_columns(frame: pd.DataFrame, items: Sequence[str] | None, path: Path) -> list[str]:
+    """Columns of a wide table that hold items: ``items`` where given, else every numeric column that is no known name."""
+    numeric = [column for column in frame.columns if pd.api.types.is_numeric_dtype(frame[column])]
+    columns = list(items) if items else [column for column in numeric if column not in NAMES]
+    if unknown := [column for column in columns if column not in frame.columns]:
+        raise DataError(f"{path}: no column {', '.join(map(repr, unknown))}; the table has {', '.join(frame.columns)}")
+    if not columns:
+        raise DataError(
+            f"{path}: neither a long table (columns item_id and score) nor a wide one (numeric columns as items); "
+            f"its columns are {', '.join(frame.columns)}; name them with --map, e.g. --map item_id=question"
+        )
+    return columns
 
 
 def _as_key(values: pd.Series, default: str) -> pd.Series:

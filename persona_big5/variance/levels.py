@@ -10,7 +10,7 @@ import numpy as np
 from persona_big5.variance.components import Component, Ratio, component_lines, component_table
 from persona_big5.variance.design import Effect, Facet, crossing, identified_effects
 from persona_big5.variance.groups import sums_of_scores
-from persona_big5.variance.jackknife import cell_variance, interval, leave_one_out, resampled_facets
+from persona_big5.variance.jackknife import FEW_LEVELS, cell_variance, interval, leave_one_out, resampled_facets
 from persona_big5.variance.moments import moment_equations
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class LevelComponents:
 
     ``by_item`` {effect: (items,)} raw estimates. ``run_to_persona`` is averaged run / averaged (persona + llm:persona). ``run_reason`` says
     why runs could not be told from their cell ("" where they could). ``dropped`` {effect: reason}. ``resampled`` names the facets that
-    intervals generalise over.
+    intervals generalise over, ``few_levels`` those of them with fewer than 10 levels, ``not_resampled`` the facets with fewer than 4.
     """
 
     components: dict[str, Component]
@@ -38,6 +38,8 @@ class LevelComponents:
     run_reason: str
     dropped: dict[str, str]
     resampled: tuple[str, ...]
+    few_levels: tuple[str, ...]
+    not_resampled: tuple[str, ...]
     effects: tuple[Effect, ...] = field(repr=False)
 
     def __str__(self) -> str:
@@ -94,6 +96,8 @@ def level_components(scores: FloatArray, codes: IntArray, facets: Sequence[Facet
         run_reason=run_reason,
         dropped=dropped,
         resampled=tuple(resampled),
+        few_levels=tuple(facet for facet in resampled if len(sums.grouping.coarser([facet])[0]) < FEW_LEVELS),
+        not_resampled=tuple(f.name for f in facets if not f.nested_in and f.column not in resampled),
         effects=identified.effects,
     )
 

@@ -1,0 +1,124 @@
+"""Factor analysis of any wide table, rows taken as independent: what the command ``factors`` does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from persona_big5.analysis import document
+from persona_big5.analysis.document import Missing
+from persona_big5.errors import DataError, NotEstimableError
+from persona_big5.factors.correlation import pearson, spearman
+from persona_big5.factors.extraction import ExtractionMethod, FactorSolution, fit_factors
+from persona_big5.factors.factorability import Factorability, factorability
+from persona_big5.factors.retention import ParallelAnalysis, parallel_analysis, permuted_null, velicer_map
+from persona_big5.factors.smoothing import nearest_correlation
+
+if TYPE_CHECKING:
+    from persona_big5.factors.rotation import RotationMethod
+    from persona_big5.variance.groups import FloatArray
+
+FEWEST_ITEMS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class WideFactors:
+    """Factors of a wide table: how factorable it is, how many factors it has, and (None when there are none) which ones."""
+
+    items: tuple[str, ...]
+    factorability: Factorability
+    parallel: ParallelAnalysis
+    map_factors: int | None
+    map_reason: str
+    n_factors: int
+    solution: FactorSolution | None
+    keyed: FloatArray
+    n_rows: int
+    correlation: str
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        found = "no factor exceeds chance" if self.solution is None else str(self.solution)
+        number = self.map_reason if self.map_factors is None else f"minimum average partial: {self.map_factors} factors"
+        return "\n".join([*self.notes, str(self.factorability), str(self.parallel), number, found])
+
+    def document(self) -> dict[str, Any]:
+        """One entry of ``factors`` as in ``analysis.json``, plus ``retention`` and ``factorability``, every null with its reason."""
+        solution = Missing("no factor exceeds chance") if self.solution is None else self.solution
+        map_factors = Missing(self.map_reason) if self.map_factors is None else self.map_factors
+        return document.write_out(
+            {
+                **document.factors_entry(solution, self.n_factors, self.keyed, self.correlation, self.notes),
+                "retention": document.retention_entry(self.parallel, map_factors, self.n_rows, "items"),
+                "factorability": document.factorability_entry(self.factorability, self.items),
+            }
+        )
+
+
+def factor_wide(
+    frame: pd.DataFrame,
+    keys: dict[str, list[tuple[str, int]]] | None = None,
+    *,
+    n_factors: int | None = None,
+    method: ExtractionMethod = "minres",
+    rotation: RotationMethod = "oblimin",
+    correlation: Literal["pearson", "spearman"] = "pearson",
+    draws: int = 100,
+    seed: int = 0,
+) -> WideFactors:
+    """Factor a table of rows x items.
+
+    Parameters
+    ----------
+    frame : items in columns, numbers, NaN missing; correlations use the rows where both items are there
+    keys : {scale: [(item, +1 or -1), ...]}; reversed items are turned, items in no scale left out
+    n_factors : None: by parallel analysis (permutations within item)
+
+    Constant items are dropped and named. Raises DataError for text in a column or fewer than 3 items, NotEstimableError for more factors
+    than the items can identify.
+    """
+    signs = {item: sign for listed in (keys or {}).values() for item, sign in listed}
+    if absent := [item for item in signs if item not in frame.columns]:
+        raise DataError(f"the keys name items that the table does not have: {', '.join(absent)}")
+    items = list(signs) or list(frame.columns)
+    if text := [item for item in items if not pd.api.types.is_numeric_dtype(frame[item])]:
+        raise DataError(f"columns {', '.join(map(repr, text))} hold text, not answers; name the items with --items")
+    scores = frame[items].to_numpy(dtype=float)
+    varying = np.array([len(np.unique(column[np.isfinite(column)])) > 1 for column in scores.T])
+    notes = [f"dropped, always answered alike: {item}" for item, keep in zip(items, varying, strict=True) if not keep]
+    items = [item for item, keep in zip(items, varying, strict=True) if keep]
+    if len(items) < FEWEST_ITEMS:
+        raise DataError(f"{len(items)} items that vary; factors need at least {FEWEST_ITEMS}")
+    scores = scores[:, varying]
+    scores = scores[np.isfinite(scores).any(axis=1)]
+    keyed = np.array([signs.get(item, 1) for item in items], dtype=float)
+    with threadpool_limits(1):
+        R = {"pearson": pearson, "spearman": spearman}[correlation](scores * keyed).matrix
+        parallel = parallel_analysis(np.linalg.eigvalsh(R), permuted_null(scores, draws, seed))
+        map_factors, map_reason = None, ""
+        try:
+            map_factors = velicer_map(R).n_factors
+        except NotEstimableError as error:
+            map_reason = str(error)
+        k = parallel.n_factors if n_factors is None else n_factors
+        smooth = nearest_correlation(R)
+        solution = (
+            fit_factors(smooth, k, method=method, rotation=rotation, n_observations=len(scores), items=items) if k else None
+        )
+    return WideFactors(
+        items=tuple(items),
+        factorability=factorability(R, len(scores)),
+        parallel=parallel,
+        map_factors=map_factors,
+        map_reason=map_reason,
+        n_factors=k,
+        solution=solution,
+        keyed=keyed,
+        n_rows=len(scores),
+        correlation=correlation,
+        notes=tuple(notes),
+    )
