@@ -224,7 +224,7 @@ class _Survey:
         if unknown:
             raise PersonaBig5Error(
                 f"a cost limit of {self.max_cost:g} USD cannot be kept: no price is known for {', '.join(unknown)}; "
-                "give one in the study (price: {input: …, output: …} in USD per million tokens; 0 for a machine of your own)"
+                "give one in the study (price: {input: …, output: …} in USD per million tokens; 0 for your own machine)"
             )
 
     async def run(self) -> None:

@@ -31,7 +31,8 @@ _NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", 
 _FLAT_LABELS = {"yes", "no", "a"}  # too common as words to count as an option inside a sentence
 _NEITHER = {"neither", "neutral", "neither agree nor disagree"}
 
-_NUMBER = rf"(?:[-+]?\d+(?:\.\d+)?|{'|'.join(_NUMBER_WORDS)})"
+_COUNT = r"\d{1,12}(?:\.\d{1,12})?"
+_NUMBER = rf"(?:[-+]?{_COUNT}|{'|'.join(_NUMBER_WORDS)})"
 _BETWEEN_WORDS = r"[^\w\n]+"
 _OPENING = r"(?:[\s\"'()\[{<|:.,]|-(?!\d))*"  # a minus belongs to its number
 _SEPARATOR = r"[\s\"')\]}:.,;=|(\[-]*"
@@ -65,7 +66,7 @@ _REFUSAL = re.compile(
 )
 _NEGATION = re.compile(
     r"(?:\b(?:not|never|cannot|nor|without|than|instead of|hardly)|n't)"
-    r"(?: (?:really|fully|entirely|to|simply|just|be|necessarily))*\W*$"
+    r"(?: (?:really|fully|entirely|to|simply|just|be|necessarily))*(?: \w+ n?or)?\W*$"
 )
 _MODIFIER = re.compile(
     r"\b(?:completely|totally|fully|absolutely|wholeheartedly|definitely|somewhat|slightly|partly|partially|mildly|"
@@ -151,11 +152,11 @@ class _Reader:
         self.label = re.compile(rf"\b(?:(?P<neither>{neither})|(?P<label>{label}))(?![\w'])")
         lettered = "abcdefghijk"[: len(shown)]
         ends_there = r"(?![\w%]|[.,]\d)"
-        number = rf"(?P<number>{_NUMBER}){ends_there}(?: ?(?:/|out of) ?(?P<out_of>\d+))?"
+        number = rf"(?P<number>{_NUMBER}){ends_there}(?: ?(?:/|out of) ?(?P<out_of>{_COUNT}))?"
         more = rf"(?: ?(?:-|to|or|and) ?(?P<more>{_NUMBER})\b(?![ ]*[=:.)]))?"
         letter = rf"(?P<letter>[{lettered}])(?=[).:\]]|\s*$)"
         name = rf"(?P<name>(?:{neither})|(?:{label}))(?![\w'])"
-        after = rf" ?[(=:-]* ?(?P<after>{_NUMBER}){ends_there}(?: ?(?:/|out of) ?\d+)?"
+        after = rf" ?[(=:-]* ?(?P<after>{_NUMBER}){ends_there}(?: ?(?:/|out of) ?{_COUNT})?"
         option = rf"(?:option )?(?:{number}{more}|{letter})?(?P<between>{_SEPARATOR})(?:{name})?(?:{after})?"
         self.option = re.compile(option)
         self.whole = re.compile(
@@ -166,7 +167,7 @@ class _Reader:
             rf"(?<![\w.])(?P<number>{_NUMBER}),? "
             r"(?:fits|it is|is (?:my|the) (?:answer|rating|choice|score)|seems (?:right|best|fair))"
         )
-        self.scale_echo = self._scale_echo()
+        self.scale_echo = self._scale_echo(rf"(?:{label})")
 
     def _phrases(self) -> dict[tuple[str, ...], int]:
         """Words of each label, two-word labels in either order, that name exactly one option."""
@@ -179,14 +180,14 @@ class _Reader:
                     named.setdefault(tuple(order), set()).add(i)
         return {words: owners.pop() for words, owners in named.items() if len(owners) == 1}
 
-    def _scale_echo(self) -> re.Pattern[str]:
+    def _scale_echo(self, label: str) -> re.Pattern[str]:
         low, high = (re.escape(f"{end:g}") for end in self.ends)
         ends = rf"(?:{low} ?(?:-|to|and|through) ?{high}|{high} ?(?:-|to|and|through) ?{low})"
         verb = r"(?:=|means?|meaning|is|being|represents?|indicates?|stands for)"
-        named = rf"(?:\([^()\n]{{0,60}}\)|{verb} ?[^,.;\n]{{1,60}}?)?"
+        named = rf"(?:\([^()\n]{{0,60}}\)|{verb} ?\"?{label}\"?)?"
         link = r",?;? (?:to|and|through) "
         either = rf"(?:{low} ?{named}{link}{high} ?{named}|{high} ?{named}{link}{low} ?{named})"
-        article = r"(?:\b(?:on|using|from|within) )?(?:an? |the |this )?(?:\w+ )?"
+        article = r"(?:\b(?:on|using|from|within) )?(?:an? |the |this )?(?:\w{1,20} )?"
         return re.compile(
             rf"{article}scale (?:of|from|where|with) {either}(?!\w|\.\d)"
             rf"|\b(?:where|with) {either}(?=[,.;\n]|$)"
@@ -297,7 +298,7 @@ class _Reader:
                     return self.undecided  # "somewhat agree" is not the option "agree"
             found |= self._found_label(match.group())
         for match in re.finditer(
-            rf"(?<![\w.])(?P<number>{_NUMBER}) ?(?:/|out of) ?\d+\b|[(\[](?P<bracketed>{_NUMBER})[)\]]"
+            rf"(?<![\w.])(?P<number>{_NUMBER}) ?(?:/|out of) ?{_COUNT}\b|[(\[](?P<bracketed>{_NUMBER})[)\]]"
             rf"|\ban? (?P<article>{_NUMBER})(?=\s*(?:$|[.,;:!?\n)]|(?:for|because|since|on|here)\b))",
             body,
         ):
