@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import yaml
+from pydantic import ValidationError
 
 from persona_big5.errors import Problem, SpecError
 
@@ -64,8 +65,6 @@ class SpecFile:
 
     def read(self, model: type[Model]) -> Model | None:
         """Return the data as an instance of ``model``; None after adding a problem for everything that does not fit."""
-        from pydantic import ValidationError  # costs a tenth of a second, which listing what is shipped must not pay
-
         try:
             return model.model_validate(self.data)
         except ValidationError as error:

@@ -185,7 +185,9 @@ def _session(study: Study, respondent: _Respondent, sheet: _Sheet, run: int, wav
 
 
 def _administration(item: Item, scale: ResponseScale, position: int, asking: str) -> Administration:
-    asked = _canonical({"item": item.text, "values": scale.values, "labels": scale.labels, "decline": scale.decline})
+    asked = _canonical(
+        {"item": item.text, "values": _whole(scale.values), "labels": scale.labels, "decline": scale.decline}
+    )
     return Administration(_hash(f"[{asking},{asked}]"), item, scale, position)
 
 
@@ -208,14 +210,14 @@ def _canonical(data: object) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def _whole(data: Any) -> Any:  # noqa: ANN401  (decoding settings are plain data of any shape)
+def _whole(data: Any) -> Any:  # noqa: ANN401  (settings are plain data of any shape)
     """Return the data with whole numbers as integers: temperature 1 and 1.0 are the same setting."""
     match data:
         case float() if data.is_integer():
             return int(data)
         case dict():
             return {key: _whole(value) for key, value in data.items()}
-        case list():
+        case list() | tuple():
             return [_whole(value) for value in data]
         case _:
             return data

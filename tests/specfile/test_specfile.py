@@ -53,7 +53,9 @@ def problems_of(path: Path) -> list[tuple[int, str, str]]:
 
 
 def test_a_sound_file_becomes_the_model(written) -> None:
-    whole = read_spec(written("name: x\nparts:\n  - {label: a, size: 8e9}\nby_name: {b: {label: b, flag: true}}\n"), Whole)
+    whole = read_spec(
+        written("name: x\nparts:\n  - {label: a, size: 8e9}\nby_name: {b: {label: b, flag: true}}\n"), Whole
+    )
     assert whole == Whole(name="x", parts=(Part(label="a", size=8e9),), by_name={"b": Part(label="b", flag=True)})
 
 

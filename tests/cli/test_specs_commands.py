@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from persona_big5.cli.main import main
+from persona_big5.questionnaire import shipped
+from persona_big5.study import load_study
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def pb5(monkeypatch, capsys, tmp_path):
+    """The program in an empty folder: arguments in, (exit code, stdout, stderr) out."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["persona-big5", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        out, err = capsys.readouterr()
+        return int(caught.value.code or 0), out, err
+
+    return call
+
+
+def test_list_names_all_that_is_shipped(pb5) -> None:
+    code, out, _ = pb5("list")
+    assert code == 0
+    assert "broad-five: version 1, 40 items in 5 scales, wordings a, b, c" in out
+    assert "  placebo: placebo-1, placebo-2, placebo-3\n" in out
+    for kind in ("questionnaires", "studies"):
+        assert all(path.stem in out for path in shipped(kind))
+
+
+def test_list_and_help_do_not_import_what_is_slow() -> None:
+    script = """
+import sys
+from persona_big5.cli.main import main
+sys.argv = ["persona-big5", {argument!r}]
+try:
+    main()
+except SystemExit:
+    pass
+slow = {{"pandas", "scipy", "numpy", "litellm", "duckdb", "statsmodels", "seaborn"}}
+print("slow:", sorted(slow & set(sys.modules)), file=sys.stderr)
+"""
+    for argument in ("list", "--help"):
+        done = subprocess.run(
+            [sys.executable, "-c", script.format(argument=argument)], capture_output=True, text=True, check=True
+        )
+        assert done.stderr == "slow: []\n"
+
+
+def test_new_writes_a_study_that_passes_its_check_and_never_overwrites(pb5, tmp_path: Path) -> None:
+    code, out, _ = pb5("new", "my survey.yaml")
+    assert (code, "named 'my-survey'" in out) == (0, True)
+    written = tmp_path / "my survey.yaml"
+    assert load_study(written).id == "my-survey"
+    assert "#" in written.read_text()
+    written.write_text("mine\n")
+    code, _, err = pb5("new", "my survey.yaml")
+    assert (code, err) == (2, "Error: my survey.yaml exists and is left as it is; give another name\n")
+    assert written.read_text() == "mine\n"
+
+
+def test_new_starts_from_a_shipped_study_or_a_file(pb5, tmp_path: Path) -> None:
+    assert pb5("new", "a/b.yaml", "--from", "demo")[0] == 0
+    assert load_study(tmp_path / "a/b.yaml").llms[0].name.startswith("simulated/")
+    assert pb5("new", "c.yaml", "--from", "a/b.yaml")[0] == 0
+    assert load_study(tmp_path / "c.yaml").id == "c"
+    code, _, err = pb5("new", "d.yaml", "--from", "demmo")
+    assert code == 2
+    assert "did you mean 'demo'?" in err
+
+
+def test_check_says_what_a_study_will_take(pb5) -> None:
+    pb5("new", "s.yaml", "--from", "demo")
+    code, out, err = pb5("check", "s.yaml")
+    assert (code, err) == (0, "")
+    assert out.startswith("s.yaml: no problems\ns: 384 calls, 15,360 answers, 128 respondents\n")
+
+
+def test_check_knows_each_kind_of_file_by_its_top_key(pb5) -> None:
+    (five,) = [path for path in shipped("questionnaires") if path.stem == "broad-five"]
+    assert "warmth: 8 items (4 keyed +, 4 keyed -)" in pb5("check", str(five))[1]
+    assert " personas\n" in pb5("check", str(shipped("personas")[0]))[1]
+    assert "  neutral: 0 turns" in pb5("check", str(shipped("contexts")[0]))[1]
+
+
+def test_check_shows_all_problems_and_exits_with_2(pb5, tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("study: s\nseed: x\nllms: [{name: a/b}]\nquestionnaires: [broad-fiv]\nrun: 3\n")
+    code, out, err = pb5("check", "s.yaml")
+    assert (code, out) == (2, "")
+    assert err.splitlines() == [
+        "Error: s.yaml:2: seed: expected a whole number, but this is the text 'x'",
+        "s.yaml:4: questionnaires[0]: none of the shipped questionnaires is named 'broad-fiv'; did you mean 'broad-five'?"
+        " (name your own by its file: ./mine.yaml)",
+        "s.yaml:5: run: unknown field 'run'; did you mean 'runs'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (
+            "stduy: x\n",
+            "s.yaml:1: one of the keys study, questionnaire, personas or contexts must say what this file is",
+        ),
+        ("- x\n", "s.yaml:1: one of the keys study, questionnaire, personas or contexts must say what this file is"),
+        ("a: [\n", "s.yaml:2: not valid YAML"),
+        ("llms: []\n", "s.yaml:1: the field 'study' is missing"),
+    ],
+)
+def test_a_file_of_no_known_kind_is_one_clear_message(pb5, tmp_path: Path, content: str, text: str) -> None:
+    (tmp_path / "s.yaml").write_text(content)
+    code, _, err = pb5("check", "s.yaml")
+    assert code == 2
+    assert text in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("command", ["list", "new", "check"])
+def test_every_command_has_help_with_an_example(pb5, command: str) -> None:
+    code, out, _ = pb5(command, "--help")
+    assert code == 0
+    assert f"Example: persona-big5 {command}" in " ".join(out.split())
