@@ -202,13 +202,8 @@ class _Builder:
         before = self.values + self.aliased
         tag = event.tag  # type: ignore[attr-defined]  # scalars, lists and mappings all carry one
         if tag and tag != "!" and not _STANDARD_TAG.fullmatch(tag):
-            self.found.append(
-                (
-                    _line(event),
-                    place,
-                    f"the tag {_short(tag)} is not allowed; write plain text, numbers, lists and mappings",
-                )
-            )
+            text = f"the tag {_short(tag)} is not allowed; write plain text, numbers, lists and mappings"
+            self.found.append((_line(event), place, text))
         if isinstance(event, yaml.MappingStartEvent):
             data: Any = self.mapping(place)
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -255,13 +250,8 @@ class _Builder:
         if not plain:
             return text
         if _OLD_BOOLEAN.fullmatch(text):
-            self.found.append(
-                (
-                    _line(event),
-                    place,
-                    f'unquoted {text} means true or false to some readers of YAML; quote it: "{text}"',
-                )
-            )
+            mistake = f'unquoted {text} means true or false to some readers of YAML; quote it: "{text}"'
+            self.found.append((_line(event), place, mistake))
             return text
         return next((convert(text) for pattern, convert in _CORE_SCHEMA if pattern.fullmatch(text)), text)
 
@@ -271,11 +261,8 @@ class _Builder:
         data, size = self.anchored[event.anchor]
         self.aliased += size
         if self.aliased > MAX_ALIASED_VALUES:
-            raise _unreadable(
-                self.name,
-                _line(event),
-                f"aliases repeat more than {MAX_ALIASED_VALUES} values; write fewer or split the file",
-            )
+            text = f"aliases repeat more than {MAX_ALIASED_VALUES} values; write fewer or split the file"
+            raise _unreadable(self.name, _line(event), text)
         self.lines.setdefault(place, _line(event))
         return data
 
@@ -317,7 +304,7 @@ _EXPECTED = {
     "dict_type": "a mapping (key: value)",
 }
 _BOUNDS = {
-    "too_short": "needs at least {min_length} entries, but has {actual_length}",
+    "too_short": "needs {min_length} or more entries, but has {actual_length}",
     "string_too_short": "must not be empty",
     "greater_than_equal": "must be {ge} or more, but is {got}",
     "greater_than": "must be more than {gt}, but is {got}",
@@ -346,15 +333,9 @@ def _in_plain_words(details: ErrorDetails, model: type[BaseModel]) -> tuple[Plac
         return place, _BOUNDS[kind].format(**context, got=got)
     if kind == "literal_error":
         options = re.findall(r"'([^']+)'", context["expected"])
-        near = difflib.get_close_matches(str(got), options, n=1)
-        hint = (
-            "; put it in quotes"
-            if options and isinstance(got, bool)
-            else f"; did you mean '{near[0]}'?"
-            if near
-            else ""
-        )
-        return place, f"must be {context['expected']}, but this is {describe(got)}{hint}"
+        near = [f"; did you mean '{word}'?" for word in difflib.get_close_matches(str(got), options, n=1)]
+        quote = ["; put it in quotes"] if options and isinstance(got, bool) else []
+        return place, f"must be {context['expected']}, but this is {describe(got)}{''.join(quote or near)}"
     if kind in _EXPECTED:
         quote = "; put it in quotes" if kind == "string_type" and isinstance(got, bool | int | float) else ""
         return place, f"expected {_EXPECTED[kind]}, but this is {describe(got)}{quote}"
@@ -362,25 +343,21 @@ def _in_plain_words(details: ErrorDetails, model: type[BaseModel]) -> tuple[Plac
 
 
 def _fields_at(model: type[BaseModel], place: Place) -> list[str]:
-    """Names of the fields a file may write at ``place`` of a ``model``."""
-    at: Any = model
+    """Return the names of the fields that a file may write at ``place`` of a ``model``."""
+    fields = _annotations(model)
     for step in place:
-        names = (
-            {given.alias or name: given.annotation for name, given in at.model_fields.items()} if _is_model(at) else {}
-        )
-        if (
-            step in names
-        ):  # any other step is an entry of a list or of a mapping, whose model the annotation named already
-            at = _model_in(names[step])
-    return [given.alias or name for name, given in at.model_fields.items()] if _is_model(at) else []
+        # A step that names no field is an entry of a list or mapping; the annotation above it named its model already.
+        if step in fields:
+            fields = _annotations(_model_in(fields[step]))
+    return [str(name) for name in fields]
+
+
+def _annotations(model: Any) -> dict[str | int, Any]:  # noqa: ANN401  (type annotations have no common type)
+    return {field.alias or name: field.annotation for name, field in model.model_fields.items()} if model else {}
 
 
 def _model_in(annotation: Any) -> Any:  # noqa: ANN401  (type annotations have no common type)
     """Return the first pydantic model named in an annotation such as ``tuple[Item, ...]`` or ``dict[str, Scale]``."""
-    if _is_model(annotation):
+    if hasattr(annotation, "model_fields"):
         return annotation
-    return next((found for part in get_args(annotation) if (found := _model_in(part)) is not None), None)
-
-
-def _is_model(annotation: object) -> bool:
-    return isinstance(annotation, type) and hasattr(annotation, "model_fields")
+    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)

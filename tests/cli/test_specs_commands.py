@@ -97,10 +97,11 @@ def test_check_shows_all_problems_and_exits_with_2(pb5, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("study: s\nseed: x\nllms: [{name: a/b}]\nquestionnaires: [broad-fiv]\nrun: 3\n")
     code, out, err = pb5("check", "s.yaml")
     assert (code, out) == (2, "")
+    unknown = "none of the shipped questionnaires is named 'broad-fiv'; did you mean 'broad-five'?"
+    unknown += " (name your own by its file: ./mine.yaml)"
     assert err.splitlines() == [
         "Error: s.yaml:2: seed: expected a whole number, but this is the text 'x'",
-        "s.yaml:4: questionnaires[0]: none of the shipped questionnaires is named 'broad-fiv'; did you mean 'broad-five'?"
-        " (name your own by its file: ./mine.yaml)",
+        f"s.yaml:4: questionnaires[0]: {unknown}",
         "s.yaml:5: run: unknown field 'run'; did you mean 'runs'?",
     ]
 

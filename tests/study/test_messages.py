@@ -71,8 +71,10 @@ def test_a_block_as_it_is_sent(make_study) -> None:
 
 def test_json_is_asked_for_as_one_object(make_study) -> None:
     isolated = questions(make_study(administration=AdministrationDesign(format="json")))["q-0", "forward"]
-    assert isolated.endswith(
-        '\n\nAnswer with one JSON object only: {"answer": <number>}, with "Pass" in place of a number you would rather not give.'
+    sentence = isolated.rsplit("\n", 1)[1]
+    assert sentence == (
+        'Answer with one JSON object only: {"answer": <number>}, '
+        'with "Pass" in place of a number you would rather not give.'
     )
     design = AdministrationDesign(format="json", layout="block", block_size=3, item_order="fixed")
     block = questions(make_study(administration=design))["q-3", "forward"]

@@ -148,6 +148,7 @@ def test_what_is_sent_is_in_the_id_and_changes_only_what_it_belongs_to(make_stud
         scales = {**quest.response_scales, "agree": agree.model_copy(update=update)}
         return {"questionnaires": (quest.model_copy(update={"response_scales": scales}),)}
 
+    reworded = {"questionnaires": (quest.model_copy(update={"items": (item, *quest.items[1:])}),)}
     one, two = study.llms
     hotter = one.model_copy(update={"decoding": {**one.decoding, "temperature": 0.5}})
     poet = study.personas[1].model_copy(update={"text": "You are a bard."})
@@ -158,7 +159,7 @@ def test_what_is_sent_is_in_the_id_and_changes_only_what_it_belongs_to(make_stud
         (with_scale(values=(0.0, 1.0, 2.0)), everything),
         (with_scale(decline=None), everything),
         ({"questionnaires": (quest.model_copy(update={"wordings": {"a": "Well? {item}"}}),)}, everything),
-        ({"questionnaires": (quest.model_copy(update={"items": (item, *quest.items[1:])}),)}, {c for c in everything if c[3] == "q-0"}),
+        (reworded, {c for c in everything if c[3] == "q-0"}),
         ({"llms": (hotter, two)}, {c for c in everything if c[0] == "one"}),
         ({"llms": (one.model_copy(update={"name": "x/uno"}), two)}, {c for c in everything if c[0] == "one"}),
         (
