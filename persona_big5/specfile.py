@@ -334,8 +334,8 @@ def _in_plain_words(details: ErrorDetails, model: type[BaseModel]) -> tuple[Plac
     if kind == "literal_error":
         options = re.findall(r"'([^']+)'", context["expected"])
         near = [f"; did you mean '{word}'?" for word in difflib.get_close_matches(str(got), options, n=1)]
-        quote = ["; put it in quotes"] if options and isinstance(got, bool) else []
-        return place, f"must be {context['expected']}, but this is {describe(got)}{''.join(quote or near)}"
+        hint = "; put it in quotes" if options and isinstance(got, bool) else "".join(near)
+        return place, f"must be {context['expected']}, but this is {describe(got)}{hint}"
     if kind in _EXPECTED:
         quote = "; put it in quotes" if kind == "string_type" and isinstance(got, bool | int | float) else ""
         return place, f"expected {_EXPECTED[kind]}, but this is {describe(got)}{quote}"

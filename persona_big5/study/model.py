@@ -46,15 +46,15 @@ def _variable_name(name: str) -> str:
 
 def _address(url: str) -> str:
     # Never repeats the address: it may hold a key.
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         raise ValueError("this must be an address such as http://localhost:8000/v1")
-    if "@" in parts.netloc or any(
-        re.search(r"key|token|secret|passw|sig", name, re.IGNORECASE) for name in parse_qs(parts.query)
-    ):
-        raise ValueError(
-            "an address must hold no user, password or key; name the variable that holds the key with `api_key_env:`"
-        )
+    parameters = " ".join(parse_qs(parts.query, keep_blank_values=True))
+    if "@" in parts.netloc or re.search(r"key|token|secret|passw|sig", parameters, re.IGNORECASE):
+        raise ValueError("an address holds no user, password or key; name the key's variable with `api_key_env:`")
     return url
 
 
@@ -73,8 +73,8 @@ def _variant_entry(value: object) -> object:
 class Price(Spec):
     """USD per million tokens."""
 
-    input: float = Field(ge=0, strict=False)
-    output: float = Field(ge=0, strict=False)
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
 
 
 class Limits(Spec):
@@ -83,7 +83,7 @@ class Limits(Spec):
     concurrency: int = Field(default=16, ge=1)
     rpm: int | None = Field(default=None, ge=1)
     tpm: int | None = Field(default=None, ge=1)
-    timeout: float = Field(default=60.0, gt=0, strict=False)
+    timeout: float = Field(default=60.0, gt=0)
 
 
 class Variant(Spec):
@@ -112,7 +112,7 @@ class Llm(Spec):
     api_base: Annotated[str, AfterValidator(_address)] | None = None
     api_key_env: Annotated[str, AfterValidator(_variable_name)] | None = None
     family: str | None = None
-    size: float | None = Field(default=None, gt=0, strict=False)
+    size: float | None = Field(default=None, gt=0)
     decoding: dict[str, Any] = Field(default_factory=dict)
     price: Price | None = None
     limits: Limits = Limits()

@@ -178,6 +178,7 @@ def test_what_an_llm_may_not_say(folder: Path, llm: str, text: str) -> None:
         "api_base: http://me:SECRETsecret1234@host/v1",
         "api_base: https://host/v1?api_key=SECRETsecret1234",
         "api_base: SECRETsecret1234",
+        "api_base: http://[SECRETsecret1234]/v1",
         "decoding: {api_key: SECRETsecret1234}",
         "decoding: {extra_headers: {Authorization: SECRETsecret1234}}",
         "decoding: {extra_body: {list: [{aws_secret_access_key: SECRETsecret1234}]}}",
