@@ -75,8 +75,10 @@ class Status:
     changed: tuple[Identity, ...]
 
     def __str__(self) -> str:
-        share = f" ({self.settled / self.planned:.1%})" if self.planned else ""
-        lines = [f"{self.settled:,} of {self.planned:,} administrations settled{share}", _counts(self.states)]
+        if not self.planned:
+            return "nothing is planned in this database yet"
+        share = self.settled / self.planned
+        lines = [f"{self.settled:,} of {self.planned:,} administrations settled ({share:.1%})", _counts(self.states)]
         if self.superseded:
             lines.append(f"{self.superseded:,} more are superseded by an edited text")
         width = max((len(f"{row.llm} / {row.variant}") for row in self.coverage), default=0)
@@ -97,7 +99,7 @@ class Status:
             lines.append("nothing came back in the last five minutes")
         else:
             left = "" if self.time_left is None else f"; about {_rounded(self.time_left)} left"
-            lines.append(f"{self.rate:,.0f} settled a minute over the last five minutes{left}")
+            lines.append(f"{self.rate:,.1f} settled a minute over the last five minutes{left}")
         for identity in self.changed:
             lines.append(
                 f"changed: {identity.llm} / {identity.variant} answered {identity.replies:,} times as "

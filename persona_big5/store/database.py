@@ -26,6 +26,7 @@ _RETRY_AFTER = 0.02
 _CONFIGURATION: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,  # nothing is fetched from the network
     "autoload_known_extensions": False,
+    "allow_persistent_secrets": False,  # nor is what the user's own DuckDB may know
     "python_enable_replacements": False,  # a name in a query is a table, never a variable of ours
 }
 
@@ -125,13 +126,13 @@ def create(path: Path) -> None:
     unfinished.rename(path)
 
 
-def bring_up_to_date(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Apply the migrations that the database at ``path`` lacks.
+def bring_up_to_date(path: Path, migrations: Sequence[Migration], *, wait: float = PATIENCE) -> None:
+    """Apply the migrations that the database at ``path`` lacks; ``wait`` is in seconds.
 
     Raises
     ------
     StoreError
         It was made by another program or by a newer version of this one, or is in use.
     """
-    with attached(path, read_only=False) as connection:
+    with attached(path, read_only=False, wait=wait) as connection:
         migrate(connection, schema_version(connection, path, migrations), migrations)

@@ -88,10 +88,10 @@ class Journal:
             The line could not be written whole (the disk is full); the journal is as before.
         """
         with self._appending:
-            if self._descriptor is None:
-                self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o644)
-                self._size = 0
             try:
+                if self._descriptor is None:
+                    self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o644)
+                    self._size = 0
                 written = os.write(self._descriptor, line)
             except OSError as error:
                 raise StoreError(f"cannot write to {self._path}: {error.strerror}") from error
@@ -116,9 +116,10 @@ class Journal:
             if not self._path.exists():
                 return False
             self._path.rename(self._aside)
-            if self._descriptor is not None:
-                os.close(self._descriptor)
-                self._descriptor = None
+            descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.fsync(descriptor)
+            os.close(descriptor)
         return True
 
     def aside(self) -> Iterator[list[str]]:

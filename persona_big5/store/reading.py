@@ -52,7 +52,7 @@ def _require_present_schema(path: Path) -> None:
         version = schema_version(connection, path, MIGRATIONS)
     if version < len(MIGRATIONS):
         with writer_lock(path, "upgrade"):
-            bring_up_to_date(path)
+            bring_up_to_date(path, MIGRATIONS)
 
 
 def _view_long(connection: duckdb.DuckDBPyConnection) -> str:

@@ -52,7 +52,7 @@ CREATE TEMP TABLE journal_exchange AS SELECT 0::BIGINT AS number, * FROM store.e
 CREATE TEMP TABLE journal_answer AS SELECT 0::BIGINT AS number, * FROM store.answer LIMIT 0;
 """
 
-# A value that does not fit its column becomes NULL, so no line can hold up a merge.
+# A value that does not fit its column becomes NULL, and a line without ids is put aside: no line can hold up a merge.
 _RECORDS = """
 CREATE OR REPLACE TEMP TABLE journal_record AS
 SELECT number, line, json_transform(if(json_valid(line), line, 'null'), $shape) AS record
@@ -60,14 +60,14 @@ FROM (SELECT unnest($lines::VARCHAR[]) AS line, unnest(range($first::BIGINT, $fi
 """
 
 _FILL = """
-INSERT INTO journal_exchange
-SELECT number, unnest(record.exchange) FROM journal_record WHERE record.exchange.session IS NOT NULL;
+CREATE OR REPLACE TEMP TABLE journal_readable AS
+SELECT number, record FROM journal_record WHERE record.exchange.id IS NOT NULL AND record.exchange.session IS NOT NULL;
+INSERT INTO journal_exchange SELECT number, unnest(record.exchange) FROM journal_readable;
 INSERT INTO journal_answer
-SELECT number, unnest(answer) FROM (
-    SELECT number, unnest(record.answers) AS answer FROM journal_record WHERE record.exchange.session IS NOT NULL);
+SELECT number, unnest(answer) FROM (SELECT number, unnest(record.answers) AS answer FROM journal_readable);
 """
 
-_UNREADABLE = "SELECT line FROM journal_record WHERE record.exchange.session IS NULL"
+_UNREADABLE = "SELECT line FROM journal_record WHERE record.exchange.id IS NULL OR record.exchange.session IS NULL"
 
 # An administration may come twice (asked again after a failure), a line too (read while set aside): the last holds.
 _LAST = """
@@ -82,6 +82,7 @@ SELECT DISTINCT exchange, administration FROM journal_answer WHERE exchange IS N
 DROP TABLE journal_exchange;
 DROP TABLE journal_answer;
 DROP TABLE IF EXISTS journal_record;
+DROP TABLE IF EXISTS journal_readable;
 """
 
 _MERGE = """

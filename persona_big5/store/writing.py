@@ -15,6 +15,7 @@ from persona_big5.errors import StoreError
 from persona_big5.store.database import PATIENCE, BusyError, attached, bring_up_to_date, create
 from persona_big5.store.journal import Journal, as_line
 from persona_big5.store.lock import writer_lock
+from persona_big5.store.migrations import MIGRATIONS
 from persona_big5.store.reading import connect_reading
 from persona_big5.store.records import OPEN_STATES
 from persona_big5.store.registering import PLAN_SCHEMA, plan_rows, register_study
@@ -48,6 +49,7 @@ WHERE (reread.state, reread.raw_response, reread.score) IS DISTINCT FROM (old.st
 """  # noqa: S608  (a constant of ours)
 _REPLACE = "INSERT OR REPLACE INTO store.answer SELECT reread.* " + _SAME_EXCHANGE
 
+_PATIENCE_AT_START = 5.0
 _SYNC_EVERY = 1.0
 _MERGE_EVERY = 3.0
 
@@ -76,9 +78,9 @@ def open_for_writing(path: str | PathLike[str], command: str) -> Iterator[Store]
         stack.enter_context(writer_lock(database, command))
         if not database.exists():
             create(database)
-        bring_up_to_date(database)
+        bring_up_to_date(database, MIGRATIONS, wait=_PATIENCE_AT_START)
         store = Store(database)
-        store.merge(wait=PATIENCE)
+        store.merge(wait=_PATIENCE_AT_START)
         stack.enter_context(store.merging_in_background())
         yield store
 
@@ -175,11 +177,17 @@ class Store:
             yield connection
 
     def _take_in(self, wait: float) -> None:
-        with attached(self.path, read_only=False, wait=wait) as connection:
-            unreadable = stage(connection, self._journal.aside())
-            if unreadable:
-                self._journal.keep_unreadable(unreadable)
-            merge_staged(connection)
+        try:
+            with attached(self.path, read_only=False, wait=wait) as connection:
+                unreadable = stage(connection, self._journal.aside())
+                if unreadable:
+                    self._journal.keep_unreadable(unreadable)
+                merge_staged(connection)
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            raise StoreError(
+                f"the journal of {self.path} could not be merged: {error}. Nothing is lost: it stays beside the "
+                "database, and the next writing command merges it"
+            ) from error
         self._journal.drop_aside()
 
     @contextmanager
