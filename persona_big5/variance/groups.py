@@ -146,7 +146,7 @@ def codes_of(frame: pd.DataFrame, columns: Sequence[str]) -> IntArray:
 def sums_of_scores(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> GroupSums:
     """Group sums of ``scores`` (N, items), NaN missing, item by item: shape ``(items,)``; squares stand in ``products``."""
     present = ~np.isnan(scores)
-    filled = np.where(present, scores, 0.0)
+    filled = np.where(present, scores - _typical(scores), 0.0)
     groups, levels = distinct_rows(codes)
     add = summing(groups, len(levels))
     sums = add(filled)
@@ -163,11 +163,11 @@ def cross_sums(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> G
     order = np.argsort(groups, kind="stable")
     place = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     laid_out = np.full((len(levels), int(sizes.max()), scores.shape[1]), np.nan)
-    laid_out[groups[order], place] = scores[order]
+    laid_out[groups[order], place] = (scores - _typical(scores))[order]
     present = ~np.isnan(laid_out)
     filled = np.where(present, laid_out, 0.0)
     products = filled.swapaxes(1, 2) @ filled
-    if (present.sum() == sizes.sum() * scores.shape[1]):
+    if present.sum() == sizes.sum() * scores.shape[1]:
         n = sizes.astype(float).reshape(-1, 1, 1)
         left = filled.sum(axis=1)[:, :, None]
     else:
@@ -175,6 +175,12 @@ def cross_sums(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> G
         n = marks.swapaxes(1, 2) @ marks
         left = filled.swapaxes(1, 2) @ marks
     return GroupSums(Grouping(columns, levels), n, left, left.swapaxes(1, 2), products)
+
+
+def _typical(scores: FloatArray) -> FloatArray:
+    """Mean of each item, 0 where there is none: taken off before squaring, so that large means cost no digits."""
+    present = np.isfinite(scores)
+    return np.where(present, scores, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
 
 
 def group_sums(frame: pd.DataFrame, by: Sequence[str], score: str = "score") -> pd.DataFrame:

@@ -143,7 +143,10 @@ def _sums(frame: pd.DataFrame, columns: Sequence[str], score: str) -> GroupSums:
     needed = [*columns, *(() if summed else (score,))]
     if missing := [column for column in needed if column not in frame.columns]:
         raise DataError(f"no column {', '.join(map(repr, missing))}; the table has {', '.join(map(repr, frame.columns))}")
-    table = frame if summed else group_sums(frame, columns, score)
+    if summed:
+        table = frame
+    else:  # the mean is taken off before squaring, so that it costs no digits
+        table = group_sums(frame[needed].assign(**{score: frame[score] - frame[score].mean()}), columns, score)
     groups, levels = distinct_rows(codes_of(table, columns))
     add = summing(groups, len(levels))
     n, total, squares = (

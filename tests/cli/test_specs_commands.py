@@ -83,7 +83,7 @@ def test_check_says_what_a_study_will_take(pb5) -> None:
     pb5("new", "s.yaml", "--from", "demo")
     code, out, err = pb5("check", "s.yaml")
     assert (code, err) == (0, "")
-    assert out.startswith("s.yaml: no problems\ns: 384 calls, 15,360 answers, 128 respondents\n")
+    assert out.startswith("s.yaml: no problems\ns: 576 calls, 23,040 answers, 192 respondents\n")
 
 
 def test_check_knows_each_kind_of_file_by_its_top_key(pb5) -> None:

@@ -269,7 +269,7 @@ def test_neutral_is_nothing_before_the_item() -> None:
     assert contexts["neutral"].turns == ()
 
 
-@pytest.mark.parametrize(("name", "n_calls", "n_answers"), [("demo", 384, 15_360), ("first_survey", 7_680, 134_400)])
+@pytest.mark.parametrize(("name", "n_calls", "n_answers"), [("demo", 576, 23_040), ("first_survey", 7_680, 134_400)])
 def test_studies_ask_as_often_as_they_say(name: str, n_calls: int, n_answers: int) -> None:
     path = library_folder() / "studies" / f"{name}.yaml"
     study = load_study(path)
@@ -287,4 +287,4 @@ def test_demo_asks_simulated_llms_alone() -> None:
     assert {variant.id for llm in study.llms for variant in llm.variants} > {"none"}
     names = [name for llm in study.llms for name in (llm.name, *(variant.name for variant in llm.variants)) if name]
     assert [name for name in names if not name.startswith("simulated/")] == []
-    assert len({llm.family for llm in study.llms}) == len(study.llms) == 4
+    assert len({llm.family for llm in study.llms}) == len(study.llms) == 6

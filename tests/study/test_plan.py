@@ -278,5 +278,5 @@ def test_sessions_are_frozen(make_study) -> None:
 def test_the_shipped_demo_is_one_call_for_each_respondent_and_run() -> None:
     study = load_study(locate("studies", "demo", Path()))
     sessions = list(plan(study))
-    assert len(sessions) == 384
+    assert len(sessions) == 576
     assert {len(session.administrations) for session in sessions} == {40}

@@ -1,0 +1,165 @@
+"""Components and covariance matrices by level, against R, published figures and planted truth."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from persona_big5.errors import NotEstimableError
+from persona_big5.variance.covariance import (
+    effect_covariance,
+    means_covariance,
+    pooled_covariance,
+    respondent_covariance,
+    split_run_covariance,
+)
+from persona_big5.variance.design import Facet
+from persona_big5.variance.groups import codes_of, cross_sums
+from persona_big5.variance.levels import level_components, level_effects
+from persona_big5.variance.moments import moment_equations
+from persona_big5.variance.robustness import robustness
+
+FACETS = (Facet("llm"), Facet("persona"))
+
+
+@pytest.fixture(scope="module")
+def two_level(shared):
+    frame = pd.read_csv(shared / "reference" / "data" / "sim_two_level.csv.gz")
+    scores = frame.filter(regex=r"^i\d+$").to_numpy(float)
+    return frame, scores, codes_of(frame, ["model", "persona"])
+
+
+@pytest.fixture(scope="module")
+def reference(shared):
+    found = json.loads((shared / "reference" / "ref" / "two_level" / "covariance_components.json").read_text())
+    return {name: np.array(value["data"]) for name, value in found.items() if isinstance(value, dict) and "data" in value}
+
+
+def test_matrices_by_level_equal_reference(two_level, reference):
+    frame, scores, codes = two_level
+    cells = cross_sums(scores, codes, ["llm", "persona"])
+    found = respondent_covariance(cells, ["llm", "persona"])
+    np.testing.assert_allclose(found.run, reference["S_within"], atol=1e-8)
+    np.testing.assert_allclose(found.means, reference["S_cellmeans"], atol=1e-8)
+    np.testing.assert_allclose(found.respondent, reference["S_between_corrected"], atol=1e-8)
+    np.testing.assert_allclose(means_covariance(cells, ["llm", "persona"]), reference["S_cellmeans"], atol=1e-8)
+    assert (found.runs_per_respondent, found.n_respondents) == (10, 480)
+    effects = effect_covariance(moment_equations(cells, level_effects(FACETS)))
+    np.testing.assert_allclose(effects["llm"], reference["model_component"], atol=1e-8)
+    np.testing.assert_allclose(effects["persona"], reference["persona_component"], atol=1e-8)
+    np.testing.assert_allclose(effects["llm:persona"], reference["persona_x_model_component"], atol=1e-8)
+    respondent = codes[:, 0] * 60 + codes[:, 1]
+    odd = (frame["run"] % 2 == 1).to_numpy()
+    np.testing.assert_allclose(split_run_covariance(scores, respondent, odd), reference["S_split_run"], atol=1e-8)
+    np.testing.assert_allclose(pooled_covariance(cells), np.cov(scores.T), atol=1e-10)
+
+
+def test_variances_are_the_diagonals_of_the_matrices(two_level):
+    _, scores, codes = two_level
+    matrices = effect_covariance(moment_equations(cross_sums(scores, codes, ["llm", "persona"]), level_effects(FACETS)))
+    split = level_components(scores, codes, FACETS)
+    for effect, residual in (("llm", "llm"), ("persona", "persona"), ("llm:persona", "llm:persona"), ("run", "residual")):
+        np.testing.assert_allclose(split.by_item[effect], np.diag(matrices[residual]), atol=1e-10)
+
+
+def test_missing_answers_are_paired_off_not_filled(two_level):
+    _, scores, codes = two_level
+    random = np.random.default_rng(3)
+    holed = np.where(random.random(scores.shape) < 0.1, np.nan, scores)[:, :4]
+    found = respondent_covariance(cross_sums(holed, codes, ["llm", "persona"]), ["llm", "persona"]).run
+    rows = np.isfinite(holed[:, :2]).all(axis=1)
+    alone = respondent_covariance(cross_sums(holed[rows, :2], codes[rows], ["llm", "persona"]), ["llm", "persona"]).run
+    assert found[0, 1] == pytest.approx(alone[0, 1], abs=1e-10)
+    np.testing.assert_allclose(found, respondent_covariance(cross_sums(scores[:, :4], codes, ["llm", "persona"]), ["llm", "persona"]).run, atol=0.05)
+
+
+def read_runs(path):
+    frame = pd.read_csv(path)
+    wide = frame.pivot(index=["model", "persona", "run"], columns="item_id", values="score")
+    return wide.index.to_frame(index=False), wide.to_numpy(float)
+
+
+def test_published_shares_of_big_five_personas(shared):
+    rows, scores = read_runs(shared / "real" / "personallm_bfi" / "long.csv.gz")
+    split = level_components(scores, codes_of(rows, ["model", "persona"]), FACETS)
+    shares = {name: component.share for name, component in split.components.items()}
+    assert shares == pytest.approx({"llm": 0.060, "persona": 0.527, "llm:persona": 0.237, "run": 0.176}, abs=0.005)
+    assert split.resampled == ("persona",)
+    assert split.not_resampled == ("llm",)
+    assert np.isnan(split.components["llm"].ci_low)
+
+
+def test_published_robustness_and_susceptibility(shared):
+    rows, scores = read_runs(shared / "real" / "mfq_base" / "long.csv.gz")
+    published = {
+        "claude-sonnet-4-5": (107.704, 0.751), "gpt-4.1": (14.483, 0.821), "gpt-4o": (9.751, 0.793),
+        "gemini-2.5-flash": (9.961, 1.043), "deepseek-v3": (3.269, 0.698), "grok-4": (3.312, 0.773),
+        "llama-4-scout": (4.592, 0.667), "gpt-5": (5.893, 0.608), "gpt-5-nano": (1.590, 0.521), "claude-haiku-4-5": (89.87, 0.747),
+    }  # fmt: skip
+    for llm, (r, s) in published.items():
+        own = (rows["model"] == llm).to_numpy()
+        found = robustness(scores[own], codes_of(rows[own], ["persona"])[:, 0])
+        assert found.robustness == pytest.approx(r, abs=5e-3), llm
+        assert found.susceptibility == pytest.approx(s, abs=5e-4), llm
+
+
+def test_one_run_is_never_called_reliable():
+    random = np.random.default_rng(1)
+    llm, persona = (axis.ravel() for axis in np.indices((5, 6)))
+    split = level_components(random.normal(size=(30, 3)), np.column_stack([llm, persona]), FACETS)
+    assert "run" not in split.components
+    assert list(split.components) == ["llm", "persona", "llm:persona"]
+    assert "asked once" in split.run_reason
+    assert split.run_to_persona is None
+
+
+def test_answers_that_never_change_are_not_called_reliable():
+    random = np.random.default_rng(1)
+    codes = np.repeat(np.arange(8), 3)[:, None]
+    split = level_components(random.normal(size=(8, 4))[codes[:, 0]], codes, [Facet("persona")])
+    assert "never differ" in split.run_reason
+    assert split.run_to_persona is None
+
+
+def test_one_respondent_has_no_matrix_between_respondents():
+    cells = cross_sums(np.random.default_rng(0).normal(size=(5, 3)), np.zeros((5, 1), dtype=int), ["persona"])
+    with pytest.raises(NotEstimableError, match="one respondent"):
+        respondent_covariance(cells, ["persona"])
+
+
+def draw(random, variances, n_llms=8, n_personas=60, runs=5, n_items=8):
+    llm, persona, _ = (axis.ravel() for axis in np.indices((n_llms, n_personas, runs)))
+    sizes = {"llm": (n_llms, llm), "persona": (n_personas, persona), "llm:persona": (n_llms * n_personas, llm * n_personas + persona)}
+    scores = np.sqrt(variances["run"]) * random.normal(size=(len(llm), n_items))
+    for effect, (n, codes) in sizes.items():
+        scores += np.sqrt(variances[effect]) * random.normal(size=(n, n_items))[codes]
+    return scores, np.column_stack([llm, persona])
+
+
+def test_intervals_cover_planted_components():
+    variances = {"llm": 0.2, "persona": 0.4, "llm:persona": 0.3, "run": 0.5}
+    random = np.random.default_rng(11)
+    covered = dict.fromkeys(variances, 0)
+    draws = 150
+    for _ in range(draws):
+        scores, codes = draw(random, variances, n_personas=30, runs=3)
+        components = level_components(scores, codes, FACETS).components
+        for name, truth in variances.items():
+            covered[name] += components[name].ci_low <= truth <= components[name].ci_high
+    for name, count in covered.items():
+        assert 0.90 * draws <= count, (name, count)
+
+
+def test_estimates_are_unbiased_where_answers_are_missing():
+    variances = {"llm": 0.2, "persona": 0.4, "llm:persona": 0.3, "run": 0.5}
+    random = np.random.default_rng(12)
+    found = []
+    for _ in range(40):
+        scores, codes = draw(random, variances, n_personas=20, runs=3, n_items=20)
+        holed = np.where(random.random(scores.shape) < 0.25, np.nan, scores)
+        found.append([component.estimate_raw for component in level_components(holed, codes, FACETS).components.values()])
+    error = np.std(found, axis=0) / np.sqrt(len(found))
+    assert (np.abs(np.mean(found, axis=0) - list(variances.values())) < 3.5 * error).all()

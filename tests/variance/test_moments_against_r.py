@@ -1,0 +1,159 @@
+"""Variance components against lme4 and expected mean squares, and against a dense computation."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from persona_big5.errors import DataError, NotEstimableError
+from persona_big5.variance import decision_study, group_sums, parse_facets, variance_components
+
+
+def g_study(shared, name, object_columns, facets, score):
+    table = shared / "reference" / "data" / name
+    reference = json.loads((shared / "reference" / "ref" / "gtheory" / f"{name.split('.')[0]}.json").read_text())
+    return variance_components(pd.read_csv(table), object_columns, parse_facets(facets), score=score), reference
+
+
+def raw(study):
+    return {name: component.estimate_raw for name, component in study.effects.items()}
+
+
+def test_balanced_crossed_design_equals_expected_mean_squares(shared):
+    study, reference = g_study(shared, "Gleser.csv", ["person"], "item,judge", "y")
+    expected = {name.replace("Residual", "residual"): value for name, value in reference["anova_ems_untruncated"].items()}
+    assert raw(study) == pytest.approx(expected, abs=1e-8)
+    assert study.effects["judge"].estimate == 0
+    assert study.effects["judge"].estimate_raw == pytest.approx(-0.01414141414, abs=1e-8)
+
+
+def test_nested_runs_crossed_with_items_equal_expected_mean_squares(shared):
+    study, reference = g_study(shared, "sim_gstudy.csv.gz", ["model", "persona"], "item,run/model:persona", "y")
+    expected = {name.replace("Residual", "residual"): v for name, v in reference["anova_ems"]["variance_run_nested"].items()}
+    assert set(expected) == set(raw(study))
+    assert raw(study) == pytest.approx(expected, abs=1e-8)
+    cell = reference["coefficients_at_design_n"]["object_cell_model_x_persona__random_item_run"]
+    assert study.coefficients.g_coefficient == pytest.approx(cell["G"], abs=5e-4)
+    assert study.coefficients.phi == pytest.approx(cell["Phi"], abs=5e-4)
+    assert study.coefficients.sem == pytest.approx(np.sqrt(cell["absolute_error"]), abs=5e-4)
+
+
+def test_runs_crossed_with_everything_give_all_fifteen_components(shared):
+    study, reference = g_study(shared, "sim_gstudy.csv.gz", ["model", "persona"], "item,run", "y")
+    expected = reference["anova_ems"]["variance_full_crossed_15"]
+    letters = {"model": "m", "persona": "p", "item": "i", "run": "r"}
+    found = {"".join(letters[column] for column in name.split(":")): value for name, value in raw(study).items() if name != "residual"}
+    assert {**found, "mpir": raw(study)["residual"]} == pytest.approx(expected, abs=1e-8)
+
+
+def test_decision_study_equals_reference_grid(shared):
+    study, reference = g_study(shared, "sim_gstudy.csv.gz", ["persona"], "model,item,run/model:persona", "y")
+    for row in reference["d_study_grid"]:
+        found = study.with_conditions({"item": row["n_items"], "run": row["n_runs"]})
+        assert found.g_coefficient == pytest.approx(row["G_persona"], abs=5e-4)
+        assert found.phi == pytest.approx(row["Phi_persona"], abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "object_columns", "facets", "score", "expected"),
+    [
+        ("Dyestuff.csv", ["Batch"], "", "Yield", {"Batch": 1764.05, "residual": 2451.25}),
+        ("Pastes.csv", ["batch"], "cask/batch", "strength", {"batch": 1.657309, "cask:(batch)": 8.433667, "residual": 0.678}),
+        ("Penicillin.csv", ["sample"], "plate", "diameter", {"sample": 3.730918, "plate": 0.716908, "residual": 0.302415}),
+    ],
+)
+def test_textbook_data_equal_closed_form(shared, name, object_columns, facets, score, expected):
+    study, _ = g_study(shared, name, object_columns, facets, score)
+    assert raw(study) == pytest.approx(expected, abs=6e-7)
+
+
+def test_unbalanced_components_are_close_to_reml(shared):
+    study, reference = g_study(shared, "sim_gstudy_unbalanced.csv.gz", ["model", "persona"], "item,run/model:persona", "y")
+    lmer = {name.replace("Residual", "residual"): v for name, v in reference["lmer"]["variance_components"].items()}
+    assert raw(study) == pytest.approx(lmer, abs=0.02 * sum(lmer.values()))
+
+
+@pytest.mark.parametrize(("name", "object_columns", "facets"), [("VerbAgg.csv", ["id"], "item"), ("sai_FLAT", ["id"], "time,item")])
+def test_crossed_questionnaire_data_are_close_to_reml(shared, name, object_columns, facets):
+    reference = json.loads((shared / "reference" / "ref" / "gtheory" / f"{name.split('.')[0]}.json").read_text())
+    if name == "VerbAgg.csv":
+        table = pd.read_csv(shared / "reference" / "data" / name)
+    else:
+        sai = pd.read_csv(shared / "reference" / "data" / "sai.csv")
+        keys = json.loads((shared / "reference" / "data" / "sai_keys.json").read_text())
+        signs = {item.removeprefix("-"): item.startswith("-") for listed in keys.values() for item in listed}
+        long = sai[sai["study"] == "FLAT"].melt(["study", "time", "id"], list(signs), "item", "y")
+        table = long.assign(y=np.where(long["item"].map(signs), 5 - long["y"], long["y"]))
+        three = table.dropna().groupby("id")["time"].nunique()
+        table = table[table["id"].isin(three[three == 3].index)]
+    study = variance_components(table, object_columns, parse_facets(facets), score="y")
+    lmer = {effect.replace("Residual", "residual"): v for effect, v in reference["lmer"]["variance_components"].items()}
+    assert raw(study) == pytest.approx(lmer, abs=0.02 * sum(lmer.values()))
+
+
+def dense_henderson(y, partitions):
+    """Henderson's method I with explicit indicator matrices."""
+    designs = [np.ones((len(y), 1)), *(np.eye(codes.max() + 1)[codes] for codes in partitions), np.eye(len(y))]
+    projections = [Z @ np.diag(1 / Z.sum(axis=0)) @ Z.T for Z in designs]
+    system = np.array([[np.trace(P @ Z @ Z.T) for Z in designs] for P in projections])
+    return np.linalg.solve(system, [y @ P @ y for P in projections])[1:]
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), drop=st.floats(0, 0.4))
+def test_unbalanced_components_equal_dense_computation(seed, drop):
+    random = np.random.default_rng(seed)
+    a, b, _ = (axis.ravel() for axis in np.indices((4, 5, 3)))
+    kept = random.random(len(a)) >= drop
+    kept[: 2 * 15] = True
+    a, b = a[kept], b[kept]
+    y = random.normal(size=4)[a] + random.normal(size=5)[b] + random.normal(size=len(a)) + 3
+    study = variance_components(pd.DataFrame({"a": a, "b": b, "y": y}), ["a"], parse_facets("b"), score="y")
+    cell = np.unique(a * 5 + b, return_inverse=True)[1]
+    np.testing.assert_allclose(list(raw(study).values()), dense_henderson(y, [a, b, cell]), atol=1e-8)
+
+
+def test_group_sums_give_the_components_of_the_observations(shared):
+    table = pd.read_csv(shared / "reference" / "data" / "sim_gstudy_unbalanced.csv.gz")
+    facets = parse_facets("item,run/model:persona")
+    direct = variance_components(table, ["model", "persona"], facets, score="y")
+    summed = group_sums(table, ["model", "persona", "item", "run"], score="y")
+    assert raw(variance_components(summed, ["model", "persona"], facets)) == pytest.approx(raw(direct), abs=1e-10)
+
+
+def test_adding_a_constant_changes_nothing():
+    random = np.random.default_rng(5)
+    table = pd.DataFrame({"p": np.repeat(np.arange(20), 6), "i": np.tile(np.arange(6), 20), "score": random.normal(size=120)})
+    moved = table.assign(score=table["score"] + 1e6)
+    facets = parse_facets("i")
+    assert raw(variance_components(moved, ["p"], facets)) == pytest.approx(raw(variance_components(table, ["p"], facets)), abs=1e-6)
+
+
+def test_effects_that_cannot_be_told_apart_are_named():
+    table = pd.DataFrame({"p": [1, 1, 2, 2, 3, 3], "group": ["a", "a", "b", "b", "c", "c"], "score": [1.0, 2, 4, 5, 3, 3]})
+    study = variance_components(table, ["p"], parse_facets("group"))
+    assert list(study.effects) == ["p", "residual"]
+    assert study.dropped["group"] == "its levels are those of p: the two cannot be told apart"
+
+
+def test_mistakes_say_what_was_seen():
+    table = pd.DataFrame({"p": [1, 1, 2], "score": [1.0, 2.0, 3.0]})
+    with pytest.raises(DataError, match="no column 'judge'; the table has 'p', 'score'"):
+        variance_components(table, ["p"], parse_facets("judge"))
+    with pytest.raises(DataError, match="run nested in llm:persona"):
+        parse_facets("run/a/b")
+    with pytest.raises(NotEstimableError, match="has one level"):
+        variance_components(table.assign(p=1), ["p"], ())
+
+
+def test_cheapest_design_is_the_one_with_fewest_calls(shared):
+    study, _ = g_study(shared, "sim_gstudy.csv.gz", ["model", "persona"], "item,run/model:persona", "y")
+    decision = decision_study(study, {"item": (5, 10, 20), "run": (1, 2)}, wanted_phi=(0.7, 0.99))
+    reached = [row for row in decision.grid if row["phi"] >= 0.7]
+    assert decision.cheapest[0.7]["calls"] == min(row["calls"] for row in reached)
+    assert decision.cheapest[0.99] is None
