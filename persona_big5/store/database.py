@@ -58,7 +58,7 @@ def attached(path: Path, *, read_only: bool, wait: float = PATIENCE) -> Iterator
         The file is missing or is no DuckDB database.
     """
     give_up_at = time.monotonic() + wait
-    with _turn(path, read_only=read_only, give_up_at=give_up_at), _empty_database() as connection:
+    with _turn(path, read_only=read_only, give_up_at=give_up_at), empty_database() as connection:
         _attach(connection, path, read_only=read_only, give_up_at=give_up_at)
         yield connection
 
@@ -89,8 +89,10 @@ def _turn(path: Path, *, read_only: bool, give_up_at: float) -> Iterator[None]:
 
 
 @contextmanager
-def _empty_database() -> Iterator[duckdb.DuckDBPyConnection]:
+def empty_database() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Connect to a DuckDB in memory that keeps to itself."""
     with closing(duckdb.connect(":memory:", config=_CONFIGURATION)) as connection:
+        connection.execute("SET enable_progress_bar = false")  # it would print to standard output
         yield connection
 
 
@@ -120,7 +122,7 @@ def create(path: Path) -> None:
     unfinished = path.with_name(path.name + ".creating")
     for left_by_a_kill in (unfinished, unfinished.with_name(unfinished.name + ".wal")):
         left_by_a_kill.unlink(missing_ok=True)
-    with _empty_database() as connection:
+    with empty_database() as connection:
         connection.execute("ATTACH $1 AS store (TYPE duckdb)", [str(unfinished)])
         migrate(connection, 0, MIGRATIONS)
     unfinished.rename(path)

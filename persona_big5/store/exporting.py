@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from persona_big5.errors import DataError
+from persona_big5.store.database import empty_database
 from persona_big5.store.longtable import ALIASES, MISSING
 from persona_big5.store.reading import connect_reading
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from os import PathLike
 
+    import duckdb
     import pandas as pd
 
 
@@ -121,7 +121,7 @@ def _long_rows(path: Path) -> Iterator[duckdb.DuckDBPyRelation]:
         return
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    with duckdb.connect(":memory:") as connection:
+    with empty_database() as connection:
         if name.endswith(".parquet"):
             yield connection.read_parquet(str(path))
         else:

@@ -1,7 +1,7 @@
 """The journal: one JSON line per exchange with the answers read from it, beside the database until it is merged.
 
 New lines go to ``<database>.journal``. A merge sets that file aside as ``<database>.journal.merging`` by renaming it,
-puts its lines into the database in one transaction, and drops it. A process killed in between leaves files whose lines
+puts its lines into the database, and drops it. A process killed in between leaves files whose lines
 are merged again: ids are keys, so nothing doubles.
 """
 
@@ -26,7 +26,7 @@ _EXCHANGE_FIELDS = tuple(Exchange.__dataclass_fields__)
 _ANSWER_FIELDS = tuple(Answer.__dataclass_fields__)
 _STATES = frozenset(get_args(State))
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_LINES_AT_ONCE = 2000
+_LINES_AT_ONCE = 5000
 
 
 def as_line(exchange: Exchange, answers: Sequence[Answer]) -> bytes:

@@ -48,8 +48,8 @@ _SHAPE = json.dumps(
 )
 
 _TABLES = """
-CREATE TEMP TABLE journal_exchange AS SELECT 0::BIGINT AS number, * FROM store.exchange LIMIT 0;
-CREATE TEMP TABLE journal_answer AS SELECT 0::BIGINT AS number, * FROM store.answer LIMIT 0;
+CREATE OR REPLACE TEMP TABLE journal_exchange AS SELECT 0::BIGINT AS number, * FROM store.exchange LIMIT 0;
+CREATE OR REPLACE TEMP TABLE journal_answer AS SELECT 0::BIGINT AS number, * FROM store.answer LIMIT 0;
 """
 
 # A value that does not fit its column becomes NULL, and a line without ids is put aside: no line can hold up a merge.
@@ -71,13 +71,13 @@ _UNREADABLE = "SELECT line FROM journal_record WHERE record.exchange.id IS NULL 
 
 # An administration may come twice (asked again after a failure), a line too (read while set aside): the last holds.
 _LAST = """
-CREATE TEMP TABLE last_exchange AS
+CREATE OR REPLACE TEMP TABLE last_exchange AS
 SELECT * EXCLUDE (number) FROM journal_exchange
 QUALIFY row_number() OVER (PARTITION BY exchange ORDER BY number DESC) = 1;
-CREATE TEMP TABLE last_answer AS
+CREATE OR REPLACE TEMP TABLE last_answer AS
 SELECT * EXCLUDE (number) FROM journal_answer
 QUALIFY row_number() OVER (PARTITION BY administration ORDER BY number DESC) = 1;
-CREATE TEMP TABLE last_exchange_administration AS
+CREATE OR REPLACE TEMP TABLE last_exchange_administration AS
 SELECT DISTINCT exchange, administration FROM journal_answer WHERE exchange IS NOT NULL;
 DROP TABLE journal_exchange;
 DROP TABLE journal_answer;
@@ -116,7 +116,7 @@ def stage(connection: duckdb.DuckDBPyConnection, batches: Iterable[list[str]]) -
 
 
 def merge_staged(connection: duckdb.DuckDBPyConnection) -> None:
-    """Put what was staged into the database; doing it twice changes nothing."""
+    """Put what was staged into the database, in one transaction; doing it twice changes nothing."""
     connection.begin()
     connection.execute(_MERGE)
     connection.commit()

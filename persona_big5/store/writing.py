@@ -134,7 +134,7 @@ class Store:
         self._journal.append(as_line(exchange, answers))
 
     def merge(self, *, wait: float = 0.0) -> None:
-        """Take the journal into the database, in one short transaction.
+        """Take the journal into the database, in one short transaction for every few thousand lines.
 
         Parameters
         ----------
@@ -179,10 +179,10 @@ class Store:
     def _take_in(self, wait: float) -> None:
         try:
             with attached(self.path, read_only=False, wait=wait) as connection:
-                unreadable = stage(connection, self._journal.aside())
-                if unreadable:
-                    self._journal.keep_unreadable(unreadable)
-                merge_staged(connection)
+                for lines in self._journal.aside():  # one batch but for a journal that could not be merged for long
+                    if unreadable := stage(connection, [lines]):
+                        self._journal.keep_unreadable(unreadable)
+                    merge_staged(connection)
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             raise StoreError(
                 f"the journal of {self.path} could not be merged: {error}. Nothing is lost: it stays beside the "

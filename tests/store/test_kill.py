@@ -68,7 +68,7 @@ def test_ten_kills_lose_and_double_nothing(database: Path) -> None:
     for _ in range(10):
         writer = Writer(database)
         assert writer.ready.wait(60)
-        time.sleep(chance.uniform(0, 0.3))
+        time.sleep(chance.uniform(0, 0.25))
         recorded = writer.kill()
         assert not acknowledged & set(recorded), "asked again what was stored"
         acknowledged |= set(recorded)

@@ -13,7 +13,7 @@ from persona_big5.store import open_for_writing, writing
 
 def main(database: Path) -> None:
     writing._SYNC_EVERY, writing._MERGE_EVERY = 0.02, 0.05
-    study = make_study(runs=250)
+    study = make_study(runs=120)
     with open_for_writing(database, "run") as store:
         store.register(study, "1", make_sessions(study))
         settled = store.settled()
