@@ -32,6 +32,7 @@ _RESERVED = frozenset(
 )
 _SECRETS = re.compile(r"(?:\b(?:sk|pk|key|hf|gsk|xai|AIza)[-_][\w-]{6,}|(?<=Bearer )[^\s'\"]+)")
 _UNREACHABLE = frozenset({"ConnectError", "ConnectTimeout", "ClientConnectorError", "ClientConnectorDNSError"})
+_FILTERED = frozenset({"content_filter", "content_policy_violation"})
 _ACCESS_STATUS = frozenset({401, 403, 404})
 _REJECTED_STATUS = frozenset({400, 405, 410, 413, 415, 422})
 
@@ -220,7 +221,7 @@ def _classify(error: Exception, key: str | None) -> Failure:
     names = {type(cause).__name__ for cause in causes}
     status = getattr(error, "status_code", None)
     message = _without_secrets(" ".join(str(error).split()), key)
-    if "ContentPolicyViolationError" in names:
+    if "ContentPolicyViolationError" in names or any(getattr(cause, "code", None) in _FILTERED for cause in causes):
         return Failure("filtered", message)
     if names & _UNREACHABLE:
         return Failure("unreachable", message)

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -25,7 +26,7 @@ from persona_big5.errors import AccessError, PersonaBig5Error
 from persona_big5.runner.door import open_door
 from persona_big5.runner.pace import Pace
 from persona_big5.runner.reply import Failure, Reply
-from persona_big5.runner.retry import ATTEMPTS, wait_before_retry
+from persona_big5.runner.retry import wait_before_retry
 from persona_big5.scoring.parse import PARSER_VERSION, parse_session
 from persona_big5.simulation.truth import is_simulated, truth
 from persona_big5.store import Answer, Exchange, open_for_writing, status
@@ -227,6 +228,17 @@ class _Survey:
                 "give one in the study (price: {input: …, output: …} in USD per million tokens; 0 for your own machine)"
             )
 
+    def _counted(self) -> Iterator[Session]:
+        """Yield the whole plan, counting what is open."""
+        for session in plan(self.study, self.wave):
+            is_open = self._is_open(session)
+            self.total += is_open
+            self.settled_before += 0 if is_open else len(session.administrations)
+            yield session
+
+    def _is_open(self, session: Session) -> bool:
+        return any(administration.id not in self.settled for administration in session.administrations)
+
     async def run(self) -> None:
         """Ask all llms side by side until nothing is open or something stops it."""
         self.interruption = asyncio.Event()
@@ -308,7 +320,7 @@ class _Survey:
         call = self.door.prepare(session.llm, session.variant, session_messages(session), session.seed)
         if call.dropped:
             self.dropped_parameters[session.llm.id] = tuple(call.dropped)
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in count(1):
             await self._pause(pace.delay(_tokens(call.messages)))
             if self.interruption.is_set() or session.llm.id in self.dropped:
                 break

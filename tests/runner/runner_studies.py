@@ -1,0 +1,122 @@
+"""Small studies against an endpoint on this machine, and what their databases hold."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import yaml
+
+from persona_big5.store import sql
+from persona_big5.study import load_study
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+N_ITEMS = 12
+N_PERSONAS = 2
+
+QUESTIONNAIRE = {
+    "questionnaire": "tiny",
+    "version": 1,
+    "response_scales": {
+        "agree5": {
+            "values": [1, 2, 3, 4, 5],
+            "labels": ["Strongly disagree", "Disagree", "Neither", "Agree", "Strongly agree"],
+        }
+    },
+    "wordings": {"a": "How well does this describe you?\n\n{item}"},
+    "scales": {"warmth": {"high": "kind", "low": "tough", "not": "loud"}},
+    "items": [
+        {
+            "id": f"warmth-{i}",
+            "scale": "warmth",
+            "key": 1 if i % 2 else -1,
+            "text": f"Statement number {i} holds for me.",
+            "response_scale": "agree5",
+        }
+        for i in range(1, N_ITEMS + 1)
+    ],
+}
+PERSONAS = {
+    "personas": [
+        {"id": "calm", "group": "own", "text": "You are calm."},
+        {"id": "brisk", "group": "own", "text": "You are brisk."},
+        {"id": "wry", "group": "own", "text": "You are wry."},
+    ]
+}
+
+
+def loopback(url, llm="loop", **fields):
+    """An llm behind an OpenAI-compatible endpoint of this machine."""
+    limits = {"concurrency": 8, "timeout": 5} | fields.pop("limits", {})
+    return {
+        "id": llm,
+        "name": f"hosted_vllm/{llm}",
+        "api_base": url,
+        "decoding": {"temperature": 1.0, "max_tokens": 8},
+        "limits": limits,
+    } | fields
+
+
+def write_study(folder: Path, llms, **fields) -> Path:
+    """A study of 12 items x 2 personas, isolated: 24 calls per run and llm."""
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(QUESTIONNAIRE, sort_keys=False))
+    (folder / "personas.yaml").write_text(yaml.safe_dump(PERSONAS, sort_keys=False))
+    spec = {
+        "study": "tiny-study",
+        "seed": 7,
+        "questionnaires": ["./tiny.yaml"],
+        "personas": ["none", "default"],
+        "runs": 1,
+        "llms": llms,
+    }
+    path = folder / "study.yaml"
+    path.write_text(yaml.safe_dump(spec | fields, sort_keys=False))
+    return path
+
+
+def make_study(folder: Path, llms, **fields):
+    return load_study(write_study(folder, llms, **fields))
+
+
+def states(db):
+    return dict(sql(db, "SELECT state, count(*) FROM long GROUP BY state")[1])
+
+
+def one(db, query):
+    return sql(db, query)[1][0][0]
+
+
+@contextmanager
+def fake_endpoint(status: int, body: str, headers=None):
+    """An endpoint that answers every request the same way; ``{auth}`` in the body is the authorisation sent."""
+    seen = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            auth = self.headers.get("authorization", "")
+            seen.append(auth)
+            data = body.replace("{auth}", auth).encode()
+            self.send_response(status)
+            for name, value in {"content-type": "application/json", **(headers or {})}.items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *args):
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

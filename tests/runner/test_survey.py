@@ -1,0 +1,306 @@
+"""A study asked through the whole path, against an endpoint on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from runner_studies import N_ITEMS, N_PERSONAS, fake_endpoint, loopback, make_study, one, states
+
+from persona_big5.errors import AccessError, PersonaBig5Error
+from persona_big5.runner import run_study
+from persona_big5.runner.retry import ATTEMPTS
+from persona_big5.study import plan
+
+CALLS = N_ITEMS * N_PERSONAS
+UNREACHABLE = "http://127.0.0.1:9/v1"
+FAILED_ATTEMPTS = "SELECT count(*) FROM exchange WHERE error IS NOT NULL"
+
+
+@pytest.fixture
+def db(tmp_path):
+    return tmp_path / "results" / "study.duckdb"
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch):
+    monkeypatch.setattr("persona_big5.runner.retry._FIRST_WAIT", 0.02)
+
+
+def test_everything_is_asked_once_and_kept_verbatim(tmp_path, db, endpoint):
+    study = make_study(tmp_path, [loopback(endpoint.url)])
+    seen = []
+    summary = run_study(study, db, progress=seen.append)
+
+    assert (summary.asked, summary.remaining, summary.states) == (CALLS, 0, {"answered": CALLS})
+    assert summary.is_complete
+    assert endpoint.stats()["paid"] == CALLS
+    assert states(db) == {"answered": CALLS}
+    assert [(seen[-1].done, seen[-1].total)] == [(CALLS, CALLS)]
+    sent = json.loads(one(db, "SELECT parameters_sent FROM exchange LIMIT 1"))
+    assert {name: sent[name] for name in ("temperature", "max_tokens")} == {"temperature": 1.0, "max_tokens": 8}
+    assert one(db, "SELECT count(DISTINCT parameters_sent->>'seed') FROM exchange") == CALLS
+    assert one(db, "SELECT count(*) FROM exchange WHERE fingerprint = 'fp_loopback' AND tokens_in > 0") == CALLS
+    assert not (db.parent / "truth.json").exists()
+
+
+def test_the_same_again_asks_nothing(tmp_path, db, endpoint):
+    study = make_study(tmp_path, [loopback(endpoint.url)])
+    run_study(study, db)
+    summary = run_study(study, db)
+
+    assert (summary.asked, summary.settled_before) == (0, CALLS)
+    assert endpoint.stats()["paid"] == CALLS
+
+
+@pytest.mark.parametrize(
+    ("change", "new_calls"),
+    [
+        ({"runs": 3}, 2 * CALLS),
+        ({"personas": ["none", "default", "./personas.yaml"]}, 3 * N_ITEMS),
+        ({"questionnaires": ["./tiny.yaml", "response-style"]}, 12 * N_PERSONAS),
+    ],
+)
+def test_more_runs_personas_or_questionnaires_ask_only_the_new_cells(tmp_path, db, endpoint, change, new_calls):
+    llms = [loopback(endpoint.url)]
+    run_study(make_study(tmp_path, llms), db)
+    summary = run_study(make_study(tmp_path, llms, **change), db)
+
+    assert (summary.asked, summary.settled_before) == (new_calls, CALLS)
+    assert endpoint.stats()["paid"] == CALLS + new_calls
+
+
+def test_another_llm_or_wave_asks_only_the_new_cells(tmp_path, db, endpoint):
+    run_study(make_study(tmp_path, [loopback(endpoint.url)]), db)
+    both = make_study(tmp_path, [loopback(endpoint.url), loopback(endpoint.url, "other")])
+
+    assert run_study(both, db).asked == CALLS
+    assert run_study(both, db, wave="2").asked == 2 * CALLS
+    assert states(db) == {"answered": 4 * CALLS}
+
+
+def test_a_plan_of_one_llm_is_the_whole_plan_without_the_others(tmp_path, endpoint):
+    """Workers pull from the plan of their llm alone; that must not change what is asked."""
+    study = make_study(tmp_path, [loopback(endpoint.url), loopback(endpoint.url, "other")], runs=2)
+    alone = [session for llm in study.llms for session in plan(study.model_copy(update={"llms": (llm,)}))]
+
+    assert {(session.id, session.seed) for session in alone} == {(session.id, session.seed) for session in plan(study)}
+
+
+@pytest.mark.parametrize("fault", ["p429", "p500", "p_malformed", "p_drop", "p_hang"])
+def test_passing_faults_are_tried_again(tmp_path, db, endpoint, monkeypatch, fault):
+    monkeypatch.setattr("persona_big5.runner.retry.ATTEMPTS", 12)  # no call meets that many faults in a row
+    endpoint.config(**{fault: 0.15})
+    study = make_study(tmp_path, [loopback(endpoint.url, limits={"timeout": 1})], runs=2)
+    summary = run_study(study, db)
+    faults = endpoint.stats()["faults"][fault]
+
+    assert summary.states == {"answered": 2 * CALLS}
+    assert one(db, FAILED_ATTEMPTS) == faults > 0
+    assert one(db, "SELECT count(*) FROM exchange WHERE error IS NULL") == 2 * CALLS
+    assert one(db, "SELECT max(attempt) FROM exchange") > 1
+
+
+def test_a_server_that_asks_to_wait_is_waited_for(tmp_path, db, endpoint):
+    endpoint.config(p429=0.3, retry_after=1)
+    summary = run_study(make_study(tmp_path, [loopback(endpoint.url)]), db)
+
+    assert summary.states == {"answered": CALLS}
+    assert summary.seconds > 1
+
+
+def test_what_fails_at_every_attempt_is_failed_with_its_reason_and_asked_again(tmp_path, db, endpoint):
+    study = make_study(tmp_path, [loopback(endpoint.url)])
+    endpoint.config(p500=1.0)
+    first = run_study(study, db)
+
+    assert (first.states, first.remaining, first.is_complete) == ({"failed": CALLS}, CALLS, False)
+    assert one(db, FAILED_ATTEMPTS) == ATTEMPTS * CALLS
+    assert "simulated server error" in one(db, "SELECT reason FROM answer LIMIT 1")
+
+    endpoint.config(p500=0.0)
+    assert run_study(study, db).states == {"answered": CALLS}
+    assert states(db) == {"answered": CALLS}
+
+
+def test_a_rejected_request_is_failed_at_once(tmp_path, db, endpoint):
+    endpoint.config(p400=0.4)
+    summary = run_study(make_study(tmp_path, [loopback(endpoint.url)]), db)
+
+    assert set(summary.states) == {"answered", "failed"}
+    assert one(db, FAILED_ATTEMPTS) == summary.states["failed"]
+
+
+@pytest.mark.parametrize(("fault", "state"), [("p_empty", "empty"), ("p_refusal", "refused")])
+def test_odd_answers_are_data_and_never_asked_again(tmp_path, db, endpoint, fault, state):
+    study = make_study(tmp_path, [loopback(endpoint.url)])
+    endpoint.config(**{fault: 1.0})
+
+    assert run_study(study, db).states == {state: CALLS}
+    assert run_study(study, db).asked == 0
+
+
+def test_a_providers_content_filter_is_a_refusal(tmp_path, db):
+    error = {
+        "error": {"message": "The response was filtered", "code": "content_filter", "type": "invalid_request_error"}
+    }
+    with fake_endpoint(400, json.dumps(error)) as (url, _):
+        llm = loopback(url) | {"name": "openai/loop"}
+        summary = run_study(make_study(tmp_path, [llm]), db, limit=2)
+
+    assert summary.states == {"refused": 2}
+
+
+def test_concurrency_is_bounded_per_llm(tmp_path, db, endpoint):
+    endpoint.config(latency_ms=30)
+    run_study(make_study(tmp_path, [loopback(endpoint.url, limits={"concurrency": 3})]), db)
+
+    assert endpoint.stats()["max_in_flight"] == 3
+
+
+def test_concurrency_can_be_given(tmp_path, db, endpoint):
+    endpoint.config(latency_ms=30)
+    run_study(make_study(tmp_path, [loopback(endpoint.url)]), db, concurrency=2)
+
+    assert endpoint.stats()["max_in_flight"] == 2
+
+
+def test_a_slow_llm_does_not_hold_up_the_others(tmp_path, db, endpoint, endpoint_factory):
+    with endpoint_factory(latency_ms=400) as slow:
+        study = make_study(tmp_path, [loopback(slow.url, "slow"), loopback(endpoint.url, "fast")])
+        run_study(study, db)
+        slow.p.stdout.close()
+    started = "SELECT started_at FROM exchange JOIN (SELECT DISTINCT session, llm FROM administration) USING (session)"
+    last_fast = one(db, f"{started} WHERE llm = 'fast' ORDER BY started_at DESC LIMIT 1")
+    last_slow = one(db, f"{started} WHERE llm = 'slow' ORDER BY started_at DESC LIMIT 1")
+
+    assert last_fast < last_slow
+
+
+def test_requests_per_minute_are_kept(tmp_path, db, endpoint):
+    study = make_study(tmp_path, [loopback(endpoint.url, limits={"rpm": 600})])
+    summary = run_study(study, db, limit=11)
+
+    assert 1.0 <= summary.seconds < 4
+
+
+def test_a_limit_stops_after_that_many_calls(tmp_path, db, endpoint):
+    study = make_study(tmp_path, [loopback(endpoint.url)])
+    summary = run_study(study, db, limit=5)
+
+    assert (summary.asked, summary.remaining, summary.stopped) == (5, CALLS - 5, "limit")
+    assert summary.is_complete
+    assert endpoint.stats()["paid"] == 5
+
+
+def test_a_cost_limit_is_never_passed(tmp_path, db, endpoint):
+    llm = loopback(endpoint.url, price={"input": 1000.0, "output": 1000.0})
+    study = make_study(tmp_path, [llm])
+    whole = run_study(study, tmp_path / "whole.duckdb").cost
+    summary = run_study(study, db, max_cost=whole / 2)
+
+    assert summary.stopped == "max_cost"
+    assert not summary.is_complete
+    assert 0 < one(db, "SELECT sum(cost) FROM exchange") <= whole / 2
+    assert summary.asked + summary.remaining == CALLS
+    again = run_study(study, db, max_cost=whole / 2)
+    assert again.cost == 0 or one(db, "SELECT sum(cost) FROM exchange") <= whole / 2
+
+
+def test_a_cost_limit_needs_a_price(tmp_path, db, endpoint):
+    study = make_study(tmp_path, [loopback(endpoint.url)], max_cost=1.0)
+
+    with pytest.raises(PersonaBig5Error, match=r"no price is known for loop; give one in the study"):
+        run_study(study, db)
+    assert endpoint.stats()["requests"] == 0
+
+
+def test_a_wrong_key_stops_at_the_probe_and_appears_nowhere(tmp_path, db, monkeypatch):
+    key = "sk-proj-topsecret-1234567890"
+    monkeypatch.setenv("LOOP_KEY", key)
+    error = json.dumps({"error": {"message": "Incorrect API key provided: {auth}", "code": "invalid_api_key"}})
+    with fake_endpoint(401, error) as (url, seen):
+        study = make_study(tmp_path, [loopback(url, api_key_env="LOOP_KEY")])
+        with pytest.raises(AccessError, match="check the key in LOOP_KEY") as raised:
+            run_study(study, db)
+
+    assert seen == [f"Bearer {key}"]
+    assert key not in str(raised.value)
+    assert states(db) == {"not_asked": CALLS}
+    assert one(db, "SELECT count(*) FROM exchange WHERE error LIKE '%Incorrect API key%[key]%'") == 1
+    for file in db.parent.iterdir():
+        assert key.encode() not in file.read_bytes()
+
+
+def test_a_missing_key_is_named_before_anything_is_sent(tmp_path, db, endpoint, monkeypatch):
+    monkeypatch.delenv("LOOP_KEY", raising=False)
+    study = make_study(tmp_path, [loopback(endpoint.url, api_key_env="LOOP_KEY")])
+
+    with pytest.raises(AccessError, match="environment variable LOOP_KEY is not set"):
+        run_study(study, db)
+    assert endpoint.stats()["requests"] == 0
+
+
+def test_an_unreachable_endpoint_drops_its_llm_and_no_other(tmp_path, db, endpoint):
+    study = make_study(tmp_path, [loopback(UNREACHABLE, "gone"), loopback(endpoint.url)])
+    summary = run_study(study, db)
+
+    assert list(summary.dropped) == ["gone"]
+    assert f"nothing answers at {UNREACHABLE}" in summary.dropped["gone"]
+    assert summary.states == {"answered": CALLS}
+    assert not summary.is_complete
+    assert states(db) == {"answered": CALLS, "not_asked": CALLS}
+    assert one(db, FAILED_ATTEMPTS) == ATTEMPTS
+
+
+def test_an_unreachable_endpoint_alone_is_an_error_that_keeps_the_store(tmp_path, db, endpoint):
+    run_study(make_study(tmp_path, [loopback(endpoint.url)]), db)
+    gone = make_study(tmp_path, [loopback(UNREACHABLE)], runs=2)
+
+    with pytest.raises(AccessError, match="no llm could be asked") as raised:
+        run_study(gone, db)
+    assert "start the server or mend api_base" in str(raised.value)
+    assert states(db) == {"answered": CALLS, "not_asked": CALLS}
+
+
+def test_an_unknown_provider_is_named(tmp_path, db):
+    llm = loopback(UNREACHABLE) | {"name": "mystery-model"}
+
+    with pytest.raises(AccessError, match="no provider for 'mystery-model'"):
+        run_study(make_study(tmp_path, [llm]), db)
+
+
+def test_a_server_that_dies_midway_drops_its_llm(tmp_path, db, endpoint_factory):
+    with endpoint_factory(latency_ms=20) as server:
+        study = make_study(tmp_path, [loopback(server.url)], runs=4)
+
+        def kill(progress):
+            if progress.done == 20 and server.p.poll() is None:
+                server.p.kill()
+
+        with pytest.raises(AccessError, match=r"answers of this run are stored"):
+            run_study(study, db, progress=kill)
+        server.p.stdout.close()
+    counts = states(db)
+
+    assert counts["answered"] >= 20
+    assert counts["not_asked"] + counts["answered"] == 4 * CALLS
+
+
+def test_truth_is_written_beside_the_database_of_simulated_llms(tmp_path, db):
+    study = make_study(tmp_path, [{"id": "oak", "name": "simulated/oak"}])
+    summary = run_study(study, db)
+
+    assert set(summary.states) <= {"answered", "refused"}
+    assert json.loads((db.parent / "truth.json").read_text())["factors"]
+    assert summary.cost == 0
+
+
+def test_inside_a_running_loop_as_in_a_notebook(tmp_path, db, endpoint):
+    study = make_study(tmp_path, [loopback(endpoint.url)])
+
+    async def cell():
+        return run_study(study, db, limit=3)
+
+    assert asyncio.run(cell()).asked == 3
