@@ -1,0 +1,210 @@
+"""The numbers of the report as tables: one function, one frame. How they are printed is decided elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from persona_big5.report.words import EFFECTS, LEVELS, PARTS, STATES, effect_name
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from persona_big5.report.findings import Findings
+
+NOT_BUILT = "not built yet"
+_PLACES_NAMED = 3
+
+
+def variance_shares(findings: Findings) -> pd.DataFrame:
+    """Share of the variance by effect: ``effect, meaning, share, low, high, estimate``; NaN where there is none.
+
+    Empty where no component could be estimated. Effects that are null are left out (the table of what is missing has them).
+    """
+    by_level = findings.value("variance", "by_level") or {}
+    rows = [
+        {
+            "effect": effect_name(effect),
+            "meaning": EFFECTS.get(effect, "differs with this combination only"),
+            "share": component["share"],
+            "low": component["share_ci_low"],
+            "high": component["share_ci_high"],
+            "estimate": component["estimate"],
+        }
+        for effect, component in by_level.items()
+        if component is not None
+    ]
+    columns = ["effect", "meaning", "share", "low", "high", "estimate"]
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[2:], float))
+
+
+def correlation_matrix(findings: Findings, level: str) -> pd.DataFrame | None:
+    """Correlations of scales at a level, scales x scales, NaN where undefined; None where the level is null."""
+    entry = findings.value("correlations", level)
+    if entry is None:
+        return None
+    return pd.DataFrame(np.array(entry["matrix"], dtype=float), index=entry["variables"], columns=entry["variables"])
+
+
+def scale_pairs(findings: Findings) -> pd.DataFrame:
+    """One row per pair of scales: for each level shown the correlation ``r`` and the ends ``low``, ``high`` of its interval."""
+    columns: dict[tuple[str, str], NDArray[np.float64]] = {}
+    names: list[str] = []
+    for level in ("pooled", "respondent", "run"):
+        entry = findings.value("correlations", level)
+        if entry is None:
+            continue
+        names = entry["variables"]
+        pairs = np.triu_indices(len(names), 1)
+        for key, part in (("r", "matrix"), ("low", "ci_low"), ("high", "ci_high")):
+            values = np.full((len(names), len(names)), np.nan) if entry[part] is None else entry[part]
+            columns[level, key] = np.array(values, dtype=float)[pairs]
+    index = [f"{names[i]} \N{EN DASH} {names[j]}" for i, j in zip(*np.triu_indices(len(names), 1), strict=True)]
+    return pd.DataFrame(columns, index=index)
+
+
+def factor_counts(findings: Findings) -> pd.DataFrame:
+    """Numbers of factors at every level that has any: ``level, units, variables, parallel_analysis, map``."""
+    rows = [
+        {
+            "level": LEVELS.get(level, effect_name(level)),
+            "units": entry["n"],
+            "variables": entry["variables"],
+            "parallel_analysis": entry["parallel_analysis"],
+            "map": entry["map"],
+        }
+        for level, entry in findings.document["retention"].items()
+        if entry is not None
+    ]
+    return pd.DataFrame(rows, columns=["level", "units", "variables", "parallel_analysis", "map"])
+
+
+def loadings(findings: Findings, level: str, *, raw_direction: bool = False) -> pd.DataFrame | None:
+    """Loadings at a level, variables x factors (``F1`` … as in ``analysis.json``); None where there are none.
+
+    Rows are sorted by scale, within it by key; columns so that the factors follow the scales that load on them most.
+    """
+    found = findings.value("factors", level, "raw_direction_loadings" if raw_direction else "loadings")
+    keyed = findings.value("factors", level, "loadings")
+    if not found or not keyed:
+        return None
+    order = _in_scale_order(findings, list(keyed))
+    factors = [f"F{number}" for number in range(1, len(next(iter(keyed.values()))) + 1)]
+    table = pd.DataFrame.from_dict(found, orient="index", columns=factors, dtype=float).loc[order.index]
+    strength = pd.DataFrame.from_dict(keyed, orient="index", columns=factors, dtype=float).loc[order.index].abs()
+    by_scale = strength.groupby(order["scale"].to_numpy(), sort=False).mean().to_numpy()
+    place = sorted(range(len(factors)), key=lambda factor: (by_scale[:, factor].argmax(), -by_scale[:, factor].max()))
+    return table.iloc[:, place]
+
+
+def scale_and_key(findings: Findings, variables: list[str]) -> pd.DataFrame:
+    """Scale and key of variables, indexed by them; a scale used as a variable stands for itself."""
+    known = findings.items.set_index("item_id")
+    rows = [known.loc[name, ["scale", "keyed"]].tolist() if name in known.index else [name, 1] for name in variables]
+    return pd.DataFrame(rows, index=variables, columns=["scale", "keyed"])
+
+
+def _in_scale_order(findings: Findings, variables: list[str]) -> pd.DataFrame:
+    table = scale_and_key(findings, variables)
+    scales = list(findings.document["reliability"]) or list(dict.fromkeys(table["scale"]))
+    rank = {scale: place for place, scale in enumerate(scales)}
+    keys = [(rank.get(scale, len(rank)), -keyed) for scale, keyed in zip(table["scale"], table["keyed"], strict=True)]
+    return table.iloc[sorted(range(len(keys)), key=lambda row: keys[row])]
+
+
+def by_llm(findings: Findings) -> pd.DataFrame:
+    """One row per llm and variant: ``llm, variant, persona_variance, run_variance, ratio, robustness, susceptibility, personas``."""
+    columns = ["llm", "variant", "persona_variance", "run_variance", "ratio", "robustness", "susceptibility"]
+    frame = pd.DataFrame(findings.value("variance", "by_llm") or [], columns=[*columns, "n_complete_personas"])
+    return frame.astype(dict.fromkeys(columns[2:], float)).rename(columns={"n_complete_personas": "personas"})
+
+
+def reliability(findings: Findings) -> pd.DataFrame:
+    """One row per scale: ``scale, items, reversed, alpha, r_positive_negative, g``."""
+    rows = [
+        {
+            "scale": scale,
+            "items": entry["n_items"],
+            "reversed": entry["n_reversed"],
+            "alpha": entry["alpha"],
+            "r_positive_negative": entry["r_positive_negative"],
+            "g": entry["g"],
+        }
+        for scale, entry in findings.document["reliability"].items()
+    ]
+    columns = ["scale", "items", "reversed", "alpha", "r_positive_negative", "g"]
+    return pd.DataFrame(rows, columns=columns).astype({"alpha": float, "r_positive_negative": float, "g": float})
+
+
+def response_style(findings: Findings) -> pd.DataFrame | None:
+    """One row per scale: ``scale, mean, sd, share_of_variance, extremity``; None where style is null."""
+    style = findings.value("style")
+    if style is None:
+        return None
+    rows = [
+        {"scale": scale, **(entry.get("acquiescence") or {}), "extremity": entry.get("extremity")}
+        for scale, entry in style.items()
+        if entry is not None
+    ]
+    columns = ["scale", "mean", "sd", "share_of_variance", "extremity"]
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[1:], float))
+
+
+def states(findings: Findings) -> pd.DataFrame:
+    """What became of each asking: ``state, count, share, meaning``, the most frequent first."""
+    counts = findings.document["data"]["states"]
+    total = sum(counts.values())
+    rows = [
+        {"state": state, "count": n, "share": n / total if total else np.nan, "meaning": STATES.get(state, "")}
+        for state, n in sorted(counts.items(), key=lambda one: -one[1])
+    ]
+    return pd.DataFrame(rows, columns=["state", "count", "share", "meaning"])
+
+
+def missing(findings: Findings) -> pd.DataFrame:
+    """What is null and why, one row per reason: ``reason, values, where``; what is not built yet is left out, see `not_built`."""
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for path, reason in findings.document["reasons"].items():
+        if not str(reason).startswith(NOT_BUILT):
+            places[str(reason)].append(_place(path))
+    rows = [
+        {"reason": reason, "values": len(found), "where": _listed(found)}
+        for reason, found in sorted(places.items(), key=lambda one: -len(one[1]))
+    ]
+    return pd.DataFrame(rows, columns=["reason", "values", "where"])
+
+
+def not_built(findings: Findings) -> list[str]:
+    """Parts of an analysis that this version does not have at all, in words."""
+    reasons = findings.document["reasons"].items()
+    return [PARTS.get(path, path) for path, reason in reasons if "." not in path and str(reason).startswith(NOT_BUILT)]
+
+
+def provenance(findings: Findings) -> pd.DataFrame:
+    """What made these numbers: ``what, value``."""
+    found = findings.document["provenance"]
+    settings = {key: "by parallel analysis" if value is None else value for key, value in found["settings"].items()}
+    rows = [
+        ("waves", ", ".join(map(str, found["waves"]))),
+        ("seed", str(found["seed"])),
+        *((key.replace("_", " "), ", ".join(map(str, value)) if isinstance(value, list) else str(value)) for key, value in settings.items()),
+        ("fingerprint of the data", str(found["data_hash"])),
+        ("packages", ", ".join(f"{name} {version}" for name, version in found["packages"].items())),
+    ]
+    return pd.DataFrame(rows, columns=["what", "value"])
+
+
+def _place(path: str) -> str:
+    """Name the place of a null: the part in words and what it is of, positions inside lists left out."""
+    part, *rest = re.sub(r"\[\d+\]", "", path).split(".")
+    return ": ".join([PARTS.get(part, part), effect_name(" ".join(rest).replace("_", " "))]) if rest else PARTS.get(part, part)
+
+
+def _listed(places: list[str]) -> str:
+    unique = list(dict.fromkeys(places))
+    named = "; ".join(unique[:_PLACES_NAMED])
+    return named if len(unique) <= _PLACES_NAMED else f"{named}; {len(unique) - _PLACES_NAMED} more"

@@ -1,0 +1,106 @@
+"""The report's plain words for names of the analysis, and its way of writing numbers."""
+
+from __future__ import annotations
+
+import math
+
+LEVELS = {
+    "pooled": "Pooled rows",
+    "means": "Means over runs",
+    "respondent": "Corrected",
+    "run": "Within runs",
+}
+"""The levels shown, in words."""
+
+LEVEL_MEANINGS = {
+    "pooled": "every run a row of its own; the naive analysis",
+    "means": "one row per respondent, averaged over its runs",
+    "respondent": "between respondents, run noise removed",
+    "run": "what moves together from one asking to the next",
+}
+
+EFFECTS = {
+    "llm": "llms differ, whatever the persona",
+    "variant": "fine-tunes of one llm differ",
+    "persona": "personas differ, in all llms alike",
+    "llm:persona": "a persona is played differently by each llm",
+    "variant:persona": "a fine-tune plays a persona in its own way",
+    "context": "the preceding conversation matters",
+    "wording": "the phrasing of the question matters",
+    "run": "the same asking, asked again: noise",
+}
+
+STATES = {
+    "answered": "an option was read from the reply",
+    "declined": "took the way out that was offered",
+    "refused": "refused by text, or stopped by the provider's filter",
+    "unparsable": "a reply, but no option could be read from it",
+    "off_scale": "a number that is no option",
+    "truncated": "cut off by the length limit",
+    "empty": "an empty reply",
+    "failed": "no readable reply after all attempts",
+    "not_asked": "planned, not asked yet",
+}
+
+PARTS = {
+    "variance": "variance",
+    "decision": "design of the next study",
+    "correlations": "correlations of scales",
+    "factorability": "fitness for factor analysis",
+    "retention": "number of factors",
+    "factors": "factors",
+    "reliability": "reliability",
+    "style": "response style",
+    "scores": "factor scores",
+    "replication": "replication",
+    "prediction": "prediction of held-out behaviour",
+    "change": "change under fine-tuning",
+    "missingness_bounds": "bounds for missing answers",
+    "semantic": "similarity of item texts",
+    "mtmm": "multitrait-multimethod",
+    "invariance": "measurement invariance",
+    "drift": "drift in long conversations",
+    "axis": "distance from the default persona",
+    "mixtures": "mixtures of personas",
+    "provenance": "provenance",
+}
+
+MINUS = "\N{MINUS SIGN}"
+NOTHING = "\N{EN DASH}"
+
+
+def effect_name(effect: str) -> str:
+    """Return an effect as a reader writes it: ``llm:persona`` is llm x persona."""
+    return effect.replace(":", " \N{MULTIPLICATION SIGN} ")
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a number with a true minus sign, a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    text = f"{value:,.{digits}f}"
+    if float(text.replace(",", "")) == 0:
+        text = text.removeprefix("-")
+    return text.replace("-", MINUS)
+
+
+def short(value: float | None) -> str:
+    """Return a correlation or loading without its leading zero: .53."""
+    return number(value).replace("0.", ".", 1) if value is not None and abs(value) < 1 else number(value)
+
+
+def percent(share: float | None) -> str:
+    """Return a share in percent, a dash where there is none."""
+    return NOTHING if share is None or not math.isfinite(share) else f"{100 * share:.0f}\N{NARROW NO-BREAK SPACE}%"
+
+
+def count(value: float | None) -> str:
+    """Return a whole number with thousands apart."""
+    return NOTHING if value is None or not math.isfinite(value) else f"{value:,.0f}"
+
+
+def interval(low: float | None, high: float | None, digits: int = 2) -> str:
+    """Return both ends of an interval, a dash where there is none."""
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return NOTHING
+    return f"{number(low, digits)} to {number(high, digits)}"
