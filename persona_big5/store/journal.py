@@ -1,8 +1,8 @@
 """The journal: one JSON line per exchange with the answers read from it, beside the database until it is merged.
 
 New lines go to ``<database>.journal``. A merge sets that file aside as ``<database>.journal.merging`` by renaming it,
-puts its lines into the database, and drops it. A process killed in between leaves files whose lines
-are merged again: ids are keys, so nothing doubles.
+puts its lines into the database, and drops it. A process killed in between leaves files whose lines are merged again:
+ids are keys, so nothing doubles.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import re
 import threading
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, get_args
 
@@ -37,8 +38,9 @@ def as_line(exchange: Exchange, answers: Sequence[Answer]) -> bytes:
     Raises
     ------
     ValueError
-        An answer has an unknown state, or a score without being answered.
+        An answer has an unknown state, or a score without being answered; or ``started_at`` is no ISO 8601 time.
     """
+    datetime.fromisoformat(exchange.started_at)
     for answer in answers:
         if answer.state not in _STATES or (answer.score is not None and answer.state != "answered"):
             raise ValueError(

@@ -1,4 +1,5 @@
--- One database keeps everything that was asked and everything that came back. Version 1; later changes are in migrations.py.
+-- One database keeps everything that was asked and everything that came back. This is version 1; later changes are
+-- in migrations.py.
 -- Ids of administrations, sessions and exchanges are hashes made outside. Columns of type JSON hold objects verbatim.
 -- No foreign keys: DuckDB turns updates of a referenced row into delete and insert, which they would forbid.
 
@@ -157,7 +158,8 @@ SELECT
     llm.family, llm.size, variant.recipe, variant.training_seed, persona.persona_group, variant.tags
 FROM administration AS a
 LEFT JOIN answer USING (administration)
-LEFT JOIN item ON item.study_version = a.study_version AND item.questionnaire = a.questionnaire AND item.item_id = a.item_id
+LEFT JOIN item
+    ON item.study_version = a.study_version AND item.questionnaire = a.questionnaire AND item.item_id = a.item_id
 LEFT JOIN llm ON llm.study_version = a.study_version AND llm.llm = a.llm
 LEFT JOIN variant ON variant.study_version = a.study_version AND variant.llm = a.llm AND variant.variant = a.variant
 LEFT JOIN persona ON persona.study_version = a.study_version AND persona.persona = a.persona

@@ -129,7 +129,7 @@ class Store:
         StoreError
             The disk is full or cannot be written to; nothing of this exchange was kept.
         ValueError
-            An answer contradicts itself.
+            The exchange or an answer contradicts its description in `records`.
         """
         self._journal.append(as_line(exchange, answers))
 

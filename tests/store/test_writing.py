@@ -233,6 +233,23 @@ def test_a_reader_that_stays_leaves_the_journal_to_the_next_command(
     assert not list(database.parent.glob("*.journal*"))
 
 
+def test_a_merge_without_room_on_the_disk_is_told_and_loses_nothing(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = make_study(runs=1)
+
+    def no_room(_: object) -> None:
+        raise duckdb.IOException("No space left on device")
+
+    monkeypatch.setattr(writing, "merge_staged", no_room)
+    with pytest.raises(StoreError, match=r"could not be merged: No space left on device\. Nothing is lost"):
+        fill(database, study, list(make_sessions(study)), n_answered=2)
+    monkeypatch.undo()
+    assert sql(database, COUNTS)[1] == [(24, 2, 2, 2)]
+    with open_for_writing(database, "run") as store:
+        assert len(store.settled()) == 2
+
+
 def test_one_of_two_readers_leaving_does_not_let_a_writer_in(database: Path) -> None:
     with open_for_writing(database, "run") as store:
         store.record(make_exchange("s"), [])
