@@ -23,13 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import ModuleType
 
-    from persona_big5.study.model import Llm, Price, Variant
+    from persona_big5.study.model import Llm, Variant
 
 _GRACE = 2.0  # seconds beyond the time-out before a call that litellm does not end is ended from outside
-_RESERVED = frozenset(
-    {"api_key", "api_base", "base_url", "headers", "extra_headers", "messages", "model", "n", "stream", "timeout"}
-    | {"max_retries", "num_retries", "drop_params", "mock_response"}
-)
 _SECRETS = re.compile(r"(?:\b(?:sk|pk|key|hf|gsk|xai|AIza)[-_][\w-]{6,}|(?<=Bearer )[^\s'\"]+)")
 _UNREACHABLE = frozenset({"ConnectError", "ConnectTimeout", "ClientConnectorError", "ClientConnectorDNSError"})
 _FILTERED = frozenset({"content_filter", "content_policy_violation"})
@@ -42,7 +38,7 @@ class Door:
 
     def __init__(self, litellm: ModuleType) -> None:
         self._litellm = litellm
-        self._prices: dict[str, Price | None] = {}
+        self._table_prices: dict[str, tuple[float, float] | None] = {}
         self._supported: dict[str, frozenset[str] | None] = {}
 
     def address(self, llm: Llm) -> str:
@@ -54,8 +50,11 @@ class Door:
         if llm.price is not None:
             return llm.price.input / 1e6, llm.price.output / 1e6
         name = variant.name or llm.name
-        if name.startswith(PREFIX):
-            return 0.0, 0.0
+        if name not in self._table_prices:
+            self._table_prices[name] = (0.0, 0.0) if name.startswith(PREFIX) else self._table_price(name)
+        return self._table_prices[name]
+
+    def _table_price(self, name: str) -> tuple[float, float] | None:
         try:
             info = self._litellm.get_model_info(name)
         except Exception:  # noqa: BLE001  (litellm says "not in the table" with more than one type)
@@ -81,11 +80,6 @@ class Door:
 
     def check_access(self, llm: Llm) -> None:
         """Raise an AccessError for what is known to be wrong before anything is sent: an odd name, a missing key."""
-        reserved = sorted(_RESERVED & llm.decoding.keys())
-        if reserved:
-            raise AccessError(
-                f"llm {llm.id}: decoding holds {', '.join(reserved)}, which is not for decoding; remove it"
-            )
         for name in {llm.name, *(variant.name for variant in llm.variants if variant.name)}:
             try:
                 self._litellm.get_llm_provider(name)

@@ -211,7 +211,8 @@ class _Survey:
         self.store = store
         self.settled = store.settled()
         store.register(self.study, self.wave, self._counted())
-        self.cost_before = status(self.database).cost
+        if self.max_cost is not None:
+            self.cost_before = status(self.database).cost
         if is_simulated(self.study):
             text = json.dumps(truth(self.study), indent=1, allow_nan=False)
             (self.database.parent / "truth.json").write_text(text + "\n", encoding="utf-8")

@@ -63,11 +63,6 @@ def test_a_hosted_llm_without_a_key_names_the_variable(door, monkeypatch):
     door.check_access(_llm("openai/gpt-4o-mini", api_base="http://127.0.0.1:9/v1"))
 
 
-def test_a_key_among_the_decoding_settings_is_refused(door):
-    with pytest.raises(AccessError, match="decoding holds api_key"):
-        door.check_access(_llm("hosted_vllm/x", api_base="http://127.0.0.1:9/v1", decoding={"api_key": "sk-1"}))
-
-
 @pytest.mark.parametrize(
     ("text", "key"),
     [

@@ -2,68 +2,44 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
-from runner_studies import N_ITEMS, loopback, one, states, write_study
+from command_process import Command
+from runner_studies import N_ITEMS, N_PERSONAS, loopback, one, states, write_study
 
 from persona_big5.store import sql, status
 
 CONCURRENCY = 6
-RUNS = 6
-CALLS = N_ITEMS * 2 * RUNS
+RUNS = 4
+CALLS = N_ITEMS * N_PERSONAS * RUNS
 
 
 @pytest.fixture
-def study_file(tmp_path, endpoint):
+def db(tmp_path):
+    return tmp_path / "out" / "study.duckdb"
+
+
+@pytest.fixture
+def run(tmp_path, db, endpoint):
+    """Start the run, the same each time."""
     endpoint.config(latency_ms=20)
-    return write_study(tmp_path, [loopback(endpoint.url, limits={"concurrency": CONCURRENCY})], runs=RUNS)
+    study = write_study(tmp_path, [loopback(endpoint.url, limits={"concurrency": CONCURRENCY})], runs=RUNS)
+    return lambda: Command(tmp_path, "run", study, "--db", db)
 
 
-def _run(study_file, db):
-    """The command as a user types it, in a process group of its own."""
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "from persona_big5.cli.main import main; main()",
-            "run",
-            str(study_file),
-            "--db",
-            str(db),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def _wait_for(condition, process, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_a_kill_loses_no_answer_and_wastes_at_most_the_calls_in_flight(study_file, tmp_path, endpoint, share):
-    db = tmp_path / "out" / "study.duckdb"
-    process = _run(study_file, db)
-    _wait_for(lambda: endpoint.stats()["paid"] >= share * CALLS, process)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+@pytest.mark.parametrize("share", [0.2, 0.8])
+def test_a_kill_loses_no_answer_and_wastes_at_most_the_calls_in_flight(run, db, endpoint, share):
+    first = run()
+    first.wait_until(lambda: endpoint.stats()["paid"] >= share * CALLS)
+    first.send(signal.SIGKILL)
+    assert first.wait()[0] == -signal.SIGKILL
     kept = states(db).get("answered", 0)
 
-    second = _run(study_file, db)
-    out, err = second.communicate(timeout=60)
+    code, out, err = run().wait()
 
-    assert second.returncode == 0, err
+    assert code == 0, err
     assert f"{kept} administrations were settled before" in out
     assert states(db) == {"answered": CALLS}
     assert one(db, "SELECT count(DISTINCT session) FROM exchange") == CALLS
@@ -71,58 +47,66 @@ def test_a_kill_loses_no_answer_and_wastes_at_most_the_calls_in_flight(study_fil
     assert endpoint.stats()["paid"] - CALLS <= CONCURRENCY
 
 
-def test_an_interrupted_run_says_what_is_stored_and_goes_on_later(study_file, tmp_path, endpoint):
-    db = tmp_path / "out" / "study.duckdb"
-    process = _run(study_file, db)
-    _wait_for(lambda: endpoint.stats()["paid"] >= CALLS / 3, process)
-    os.kill(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+def test_an_interrupted_run_says_what_is_stored_and_goes_on_later(run, db, endpoint):
+    first = run()
+    first.wait_until(lambda: endpoint.stats()["paid"] >= CALLS / 3)
+    first.send(signal.SIGINT)
+    code, out, err = first.wait()
 
-    assert process.returncode == 130
+    assert code == 130
     assert "Traceback" not in err
     assert f"stored in {db}" in out
     assert "the same command goes on from here" in err
-    kept = states(db)["answered"]
-    assert endpoint.stats()["paid"] == kept < CALLS
+    assert endpoint.stats()["paid"] == states(db)["answered"] < CALLS
 
-    second = _run(study_file, db)
-    assert second.wait(60) == 0
-    second.communicate()
+    assert run().wait()[0] == 0
     assert states(db) == {"answered": CALLS}
     assert endpoint.stats()["paid"] == CALLS
 
 
-def test_a_second_interruption_leaves_calls_that_hang(study_file, tmp_path, endpoint):
+def test_a_second_interruption_leaves_calls_that_hang(run, endpoint):
     endpoint.config(p_hang=1.0)
-    process = _run(study_file, tmp_path / "study.duckdb")
-    _wait_for(lambda: endpoint.stats()["in_flight"] >= 1, process)
-    os.kill(process.pid, signal.SIGINT)
-    time.sleep(0.3)
-    os.kill(process.pid, signal.SIGINT)
+    process = run()
+    process.wait_until(lambda: endpoint.stats()["in_flight"] >= 1)
+    process.send(signal.SIGINT)
+    time.sleep(0.2)
+    assert process.is_running
+    process.send(signal.SIGINT)
     start = time.monotonic()
-    _, err = process.communicate(timeout=30)
+    code, _, err = process.wait()
 
-    assert process.returncode == 130
+    assert code == 130
     assert "Traceback" not in err
     assert time.monotonic() - start < 4  # the time-out of a call is 5 s
 
 
-def test_status_and_sql_count_what_is_answered_while_the_run_goes_on(study_file, tmp_path, endpoint):
+def test_status_and_sql_count_what_is_answered_while_the_run_goes_on(run, db, endpoint):
+    process = run()
     endpoint.config(latency_ms=150)
-    db = tmp_path / "study.duckdb"
-    process = _run(study_file, db)
-    _wait_for(lambda: endpoint.stats()["paid"] >= CONCURRENCY, process)
+    process.wait_until(lambda: endpoint.stats()["paid"] >= CONCURRENCY)
     counts, slowest = [], 0.0
     for _ in range(4):
         start = time.monotonic()
         paid = endpoint.stats()["paid"]
         counts.append((paid, status(db).settled, sql(db, "SELECT count(*) FROM answer")[1][0][0]))
         slowest = max(slowest, time.monotonic() - start)
-        time.sleep(0.3)
-    going_on = process.poll() is None
-    process.communicate(timeout=60)
+        time.sleep(0.2)
+    assert process.is_running
+    process.wait()
 
-    assert going_on
     assert slowest < 5
     assert counts[-1][1] > counts[0][1]
     assert all(paid - CONCURRENCY <= settled <= counted for paid, settled, counted in counts)
+
+
+def test_a_second_writer_is_refused_and_names_the_first(run, db, endpoint):
+    endpoint.config(latency_ms=300)
+    first = run()
+    first.wait_until(lambda: endpoint.stats()["in_flight"] >= 1)
+    code, _, err = run().wait()
+    first.send(signal.SIGKILL)
+    first.wait()
+
+    assert code == 2
+    assert "(run) is writing to" in err
+    assert "Traceback" not in err

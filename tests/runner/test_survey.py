@@ -54,30 +54,30 @@ def test_the_same_again_asks_nothing(tmp_path, db, endpoint):
     assert endpoint.stats()["paid"] == CALLS
 
 
-@pytest.mark.parametrize(
-    ("change", "new_calls"),
-    [
-        ({"runs": 3}, 2 * CALLS),
-        ({"personas": ["none", "default", "./personas.yaml"]}, 3 * N_ITEMS),
-        ({"questionnaires": ["./tiny.yaml", "response-style"]}, 12 * N_PERSONAS),
-    ],
-)
-def test_more_runs_personas_or_questionnaires_ask_only_the_new_cells(tmp_path, db, endpoint, change, new_calls):
-    llms = [loopback(endpoint.url)]
-    run_study(make_study(tmp_path, llms), db)
-    summary = run_study(make_study(tmp_path, llms, **change), db)
+def test_a_larger_study_asks_only_the_new_cells(tmp_path, db, endpoint):
+    llms, more = [loopback(endpoint.url)], {}
+    settled = run_study(make_study(tmp_path, llms), db).asked
+    for change, new_calls in [
+        ({"runs": 2}, CALLS),
+        ({"personas": ["none", "default", "./personas.yaml"]}, 2 * 3 * N_ITEMS),
+        ({"questionnaires": ["./tiny.yaml", "response-style"]}, 2 * 5 * 12),
+        ({"llms": [*llms, loopback(endpoint.url, "other")]}, 2 * 5 * (N_ITEMS + 12)),
+    ]:
+        more |= change
+        summary = run_study(make_study(tmp_path, **({"llms": llms} | more)), db)
+        assert (summary.asked, summary.settled_before) == (new_calls, settled)
+        settled += new_calls
 
-    assert (summary.asked, summary.settled_before) == (new_calls, CALLS)
-    assert endpoint.stats()["paid"] == CALLS + new_calls
+    assert endpoint.stats()["paid"] == settled
+    assert states(db) == {"answered": settled}
 
 
-def test_another_llm_or_wave_asks_only_the_new_cells(tmp_path, db, endpoint):
-    run_study(make_study(tmp_path, [loopback(endpoint.url)]), db)
-    both = make_study(tmp_path, [loopback(endpoint.url), loopback(endpoint.url, "other")])
+def test_another_wave_asks_everything_anew(tmp_path, db, endpoint):
+    study = make_study(tmp_path, [loopback(endpoint.url)])
+    run_study(study, db)
 
-    assert run_study(both, db).asked == CALLS
-    assert run_study(both, db, wave="2").asked == 2 * CALLS
-    assert states(db) == {"answered": 4 * CALLS}
+    assert run_study(study, db, wave="2").asked == CALLS
+    assert states(db) == {"answered": 2 * CALLS}
 
 
 def test_a_plan_of_one_llm_is_the_whole_plan_without_the_others(tmp_path, endpoint):
@@ -92,7 +92,7 @@ def test_a_plan_of_one_llm_is_the_whole_plan_without_the_others(tmp_path, endpoi
 def test_passing_faults_are_tried_again(tmp_path, db, endpoint, monkeypatch, fault):
     monkeypatch.setattr("persona_big5.runner.retry.ATTEMPTS", 12)  # no call meets that many faults in a row
     endpoint.config(**{fault: 0.15})
-    study = make_study(tmp_path, [loopback(endpoint.url, limits={"timeout": 1})], runs=2)
+    study = make_study(tmp_path, [loopback(endpoint.url, limits={"timeout": 0.5})], runs=2)
     summary = run_study(study, db)
     faults = endpoint.stats()["faults"][fault]
 
@@ -104,19 +104,20 @@ def test_passing_faults_are_tried_again(tmp_path, db, endpoint, monkeypatch, fau
 
 def test_a_server_that_asks_to_wait_is_waited_for(tmp_path, db, endpoint):
     endpoint.config(p429=0.3, retry_after=1)
-    summary = run_study(make_study(tmp_path, [loopback(endpoint.url)]), db)
+    summary = run_study(make_study(tmp_path, [loopback(endpoint.url)]), db, limit=12)
 
-    assert summary.states == {"answered": CALLS}
+    assert summary.states == {"answered": 12}
+    assert endpoint.stats()["faults"]["p429"] > 0
     assert summary.seconds > 1
 
 
 def test_what_fails_at_every_attempt_is_failed_with_its_reason_and_asked_again(tmp_path, db, endpoint):
     study = make_study(tmp_path, [loopback(endpoint.url)])
     endpoint.config(p500=1.0)
-    first = run_study(study, db)
+    first = run_study(study, db, limit=5)
 
-    assert (first.states, first.remaining, first.is_complete) == ({"failed": CALLS}, CALLS, False)
-    assert one(db, FAILED_ATTEMPTS) == ATTEMPTS * CALLS
+    assert (first.states, first.remaining, first.is_complete) == ({"failed": 5}, CALLS, False)
+    assert one(db, FAILED_ATTEMPTS) == ATTEMPTS * 5
     assert "simulated server error" in one(db, "SELECT reason FROM answer LIMIT 1")
 
     endpoint.config(p500=0.0)
@@ -152,22 +153,19 @@ def test_a_providers_content_filter_is_a_refusal(tmp_path, db):
     assert summary.states == {"refused": 2}
 
 
-def test_concurrency_is_bounded_per_llm(tmp_path, db, endpoint):
+def test_concurrency_is_the_llms_own_or_as_given(tmp_path, db, endpoint):
     endpoint.config(latency_ms=30)
-    run_study(make_study(tmp_path, [loopback(endpoint.url, limits={"concurrency": 3})]), db)
+    study = make_study(tmp_path, [loopback(endpoint.url, limits={"concurrency": 3})])
+    run_study(study, db, limit=12)
+    own = endpoint.stats()["max_in_flight"]
+    endpoint.reset()
+    run_study(study, db, concurrency=2)
 
-    assert endpoint.stats()["max_in_flight"] == 3
-
-
-def test_concurrency_can_be_given(tmp_path, db, endpoint):
-    endpoint.config(latency_ms=30)
-    run_study(make_study(tmp_path, [loopback(endpoint.url)]), db, concurrency=2)
-
-    assert endpoint.stats()["max_in_flight"] == 2
+    assert (own, endpoint.stats()["max_in_flight"]) == (3, 2)
 
 
 def test_a_slow_llm_does_not_hold_up_the_others(tmp_path, db, endpoint, endpoint_factory):
-    with endpoint_factory(latency_ms=400) as slow:
+    with endpoint_factory(latency_ms=150) as slow:
         study = make_study(tmp_path, [loopback(slow.url, "slow"), loopback(endpoint.url, "fast")])
         run_study(study, db)
         slow.p.stdout.close()
