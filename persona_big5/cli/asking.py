@@ -6,6 +6,8 @@ import json
 import sys
 import time
 from contextlib import contextmanager
+from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,8 +97,7 @@ def sql(
 
     columns, rows = ask_store(db, query)
     if as_json:
-        table = {"columns": columns, "rows": [[_strict(value) for value in row] for row in rows]}
-        typer.echo(json.dumps(table, allow_nan=False, default=str))
+        typer.echo(json.dumps({"columns": columns, "rows": _strict(rows)}, allow_nan=False))
     else:
         _print_table(columns, rows)
 
@@ -170,30 +171,30 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
     detail = TextColumn("{task.fields[detail]}", markup=False)
     columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), detail, TimeRemainingColumn())
     with Bar(*columns, console=console, transient=True) as bar:
-        task, started = bar.add_task("asking", total=None, detail=""), time.monotonic()
+        task = bar.add_task("asking", total=None, detail="")
 
         def show(progress: Progress) -> None:
-            bar.update(task, completed=progress.done, total=progress.total, detail=_detail(progress, started))
+            bar.update(task, completed=progress.done, total=progress.total, detail=_detail(progress))
 
         yield show
 
 
 def _plain_lines() -> Callable[[Progress], None]:
-    started = shown = time.monotonic()
+    shown = time.monotonic()
 
     def show(progress: Progress) -> None:
         nonlocal shown
         if time.monotonic() - shown >= _PLAIN_LINE_EVERY:
             shown = time.monotonic()
-            left = (shown - started) / max(progress.done, 1) * (progress.total - progress.done)
+            left = progress.seconds / max(progress.done, 1) * (progress.total - progress.done)
             counts = f"{progress.done:,} of {progress.total:,} calls"
-            typer.echo(f"{counts}, {_detail(progress, started)}, about {left:.0f} s left", err=True)
+            typer.echo(f"{counts}, {_detail(progress)}, about {left:.0f} s left", err=True)
 
     return show
 
 
-def _detail(progress: Progress, started: float) -> str:
-    rate = progress.done / max(time.monotonic() - started, 1e-9)
+def _detail(progress: Progress) -> str:
+    rate = progress.done / max(progress.seconds, 1e-9)
     dropped = f", dropped: {', '.join(progress.dropped)}" if progress.dropped else ""
     return _printable(f"{rate:.1f}/s, {progress.cost:.4f} USD{dropped}")
 
@@ -217,5 +218,15 @@ def _printable(text: str) -> str:
 
 
 def _strict(value: Any) -> Any:  # noqa: ANN401  (any type of DuckDB)
-    """Return a value as strict JSON has it: infinite or undefined numbers are null."""
-    return None if isinstance(value, float) and value - value != 0 else value
+    """Return a value as strict JSON has it: infinite or undefined numbers are null, dates and the like are text."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float() | Decimal():
+            return float(value) if isfinite(value) else None
+        case list() | tuple():
+            return [_strict(entry) for entry in value]
+        case dict():
+            return {str(key): _strict(entry) for key, entry in value.items()}
+        case _:
+            return str(value)

@@ -218,7 +218,7 @@ def _classify(error: Exception, key: str | None) -> Failure:
     if "ContentPolicyViolationError" in names or any(getattr(cause, "code", None) in _FILTERED for cause in causes):
         return Failure("filtered", message)
     if names & _UNREACHABLE:
-        return Failure("unreachable", message)
+        return Failure("unreachable", _without_secrets(str(causes[-1]), key))
     if status in _ACCESS_STATUS or "insufficient_quota" in message:
         return Failure("access", message)
     if status in _REJECTED_STATUS or "UnsupportedParamsError" in names:

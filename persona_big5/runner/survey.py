@@ -49,10 +49,11 @@ _NO_REPLY = Reply(None, None, None, None, None, None, None, None)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: calls ``done`` of ``total``, USD spent by it, and the llms dropped so far."""
+    """How far a run is: calls ``done`` of ``total`` in ``seconds`` of asking, USD spent, llms dropped so far."""
 
     done: int
     total: int
+    seconds: float
     cost: float
     dropped: tuple[str, ...]
 
@@ -205,6 +206,7 @@ class _Survey:
     dropped_parameters: dict[str, tuple[str, ...]] = field(default_factory=dict)
     stopped: str | None = None
     started: float = field(default_factory=time.monotonic)
+    asking_since: float = 0.0
 
     def prepare(self, store: Store) -> None:
         """Register the plan, find what is open, write down what is planted; nothing is asked yet."""
@@ -243,6 +245,7 @@ class _Survey:
     async def run(self) -> None:
         """Ask all llms side by side until nothing is open or something stops it."""
         self.interruption = asyncio.Event()
+        self.asking_since = time.monotonic()
         try:
             with self._stop_on_signal():
                 await asyncio.gather(*(self._ask_llm(llm) for llm in self.study.llms))
@@ -331,7 +334,8 @@ class _Survey:
             await self._pause(wait)
         self.reserved -= self._reserve(session)
         if self.progress is not None:
-            self.progress(Progress(self.done, self.total, self.cost, tuple(self.dropped)))
+            seconds = time.monotonic() - self.asking_since
+            self.progress(Progress(self.done, self.total, seconds, self.cost, tuple(self.dropped)))
 
     async def _pause(self, seconds: float) -> None:
         """Sleep, but not through an interruption."""
