@@ -1,6 +1,8 @@
-"""Is planted structure recovered with run noise removed, and missed without? Twenty populations as in the demo, each with its own seed.
+"""Is planted structure recovered with run noise removed.
 
-    python -m benchmarks.recovery [number of seeds]
+And missed without? Twenty populations as in the demo, each with its own seed.
+
+python -m benchmarks.recovery [number of seeds]
 """
 
 import sys
@@ -56,7 +58,9 @@ def main() -> int:
         wrong += naive_k != len(POPULATION.factors) or naive_phi < MISSED
         print(f"{seed:>4}  {naive_k:>20}  {naive_phi:>10.3f}  {k:>9}  {phi:>9.3f}")
     n = len(seeds)
-    print(f"run noise removed: {len(POPULATION.factors)} factors, every phi >= {SAME_FACTOR}: {right} of {n} populations")
+    print(
+        f"run noise removed: {len(POPULATION.factors)} factors, every phi >= {SAME_FACTOR}: {right} of {n} populations"
+    )
     print(f"pooled rows: not {len(POPULATION.factors)} factors, or some phi < {MISSED}: {wrong} of {n} populations")
     print(f"{time.perf_counter() - started:.0f} s")
     return 0 if min(right, wrong) >= 0.95 * n else 1

@@ -1,6 +1,7 @@
 """Every mistake a user can make, each with one message: what was seen, where, and what to do.
 
-Commands print the message without a traceback and exit with 2. Anything else that is raised is a bug and keeps its traceback.
+Commands print the message without a traceback and exit with 2. Anything else that is raised is a bug and keeps its
+traceback.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ class PersonaBig5Error(Exception):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake in a file: ``file:line: path: text`` (line counts from 1; path is the place inside the file, may be empty)."""
+    """One mistake in a file: ``file:line: path: text`` (line counts from 1.
+
+    Path is the place inside the file, may be empty).
+    """
 
     file: str
     line: int
@@ -51,4 +55,7 @@ class AccessError(PersonaBig5Error):
 
 
 class NotEstimableError(PersonaBig5Error):
-    """The data cannot answer the question asked of them (one run, one respondent, an unidentified number of factors)."""
+    """The data cannot answer the question asked of them.
+
+    One run, one respondent, an unidentified number of factors.
+    """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,6 +24,7 @@ from persona_big5.analysis.traits import scale_correlations
 from persona_big5.analysis.verdict import judge
 from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.factors.correlation import correlation_of
+from persona_big5.store.longtable import BESIDE_KEY, KEY, as_long
 from persona_big5.validity.reliability import alpha_of, mean_of_answered, r_positive_negative
 from persona_big5.validity.style import Acquiescence, acquiescence, extremity, overall_acquiescence
 from persona_big5.variance.covariance import means_by_group
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from persona_big5.analysis.traits import ScaleCorrelations
     from persona_big5.variance.groups import FloatArray
     from persona_big5.variance.gstudy import DecisionStudy, GStudy
 
@@ -43,7 +43,10 @@ PACKAGES = ("persona-big5", "numpy", "scipy", "pandas", "factor-analyzer", "stat
 
 @dataclass(frozen=True)
 class Analysis:
-    """Everything that was found. ``document`` is ``analysis.json`` as nested plain values; ``tables`` {name: frame} are the Parquet files."""
+    """Everything that was found.
+
+    ``document`` is ``analysis.json`` as nested plain values; ``tables`` {name: frame} are the Parquet files.
+    """
 
     document: dict[str, Any]
     tables: dict[str, pd.DataFrame]
@@ -78,7 +81,9 @@ def analyze_table(
 
     Parameters
     ----------
-    frame : long table (``long_table``, ``read_long``): key columns, ``scale``, ``keyed``, ``score`` in the raw direction, NaN missing
+    frame : long table (``long_table``, ``read_long``): key columns, ``scale``, ``keyed``, ``score`` in the raw
+        direction, NaN missing; any
+        other table of answers is brought into that form by ``as_long``
     sessions : overrides what the column ``session`` says
     levels : levels at which factors are looked for
     n_factors : number of factors at every level instead of parallel analysis
@@ -86,12 +91,15 @@ def analyze_table(
     seed : everything random derives from it
     progress : called with a short sentence when a step begins
 
-    Raises DataError for a table without scores or with an unknown level. What cannot be estimated is null with its reason, not an error.
+    Raises DataError for a table without scores or with an unknown level. What cannot be estimated is null with its
+    reason, not an error.
     """
     if unknown := set(levels) - set(LEVELS):
         raise DataError(f"unknown level {', '.join(map(repr, sorted(unknown)))}; levels are {', '.join(LEVELS)}")
-    if draws < 20:  # noqa: PLR2004
+    if draws < 20:
         raise DataError(f"{draws} null draws cannot give a 95th percentile; use at least 20")
+    if not {*KEY, *BESIDE_KEY} <= set(frame.columns):
+        frame = as_long(frame)
     with threadpool_limits(1):  # two BLAS threads double the CPU time of small matrices
         progress("reading the table")
         everyone = lay_out(frame, sessions=sessions)
@@ -117,7 +125,9 @@ def analyze_table(
             "variance": {
                 **document.variance_entry(components),
                 "g_study": {
-                    scale: Missing(found) if isinstance(found, str) else document.g_study_entry(found[0], levels_of_reversed_known=_levels_known(answers, scale))
+                    scale: Missing(found)
+                    if isinstance(found, str)
+                    else document.g_study_entry(found[0], levels_of_reversed_known=_levels_known(answers, scale))
                     for scale, found in studies.items()
                 },
                 "by_llm": [document.by_llm_entry(one) for one in by_llm(answers)],
@@ -146,7 +156,10 @@ def _or_reason(compute: Callable[[], LevelComponents]) -> LevelComponents | str:
 
 
 def _levels_known(answers: Answers, scale: str) -> bool:
-    """Whether means of a scale's items are on one footing: nothing reversed, or the ends of the response scales known."""
+    """Whether means of a scale's items are on one footing.
+
+    Nothing reversed, or the ends of the response scales known.
+    """
     members = slice(None) if scale not in answers.items.scales else answers.items.members(scale)
     return answers.ends_known or bool((answers.items.keyed[members] > 0).all())
 
@@ -178,11 +191,11 @@ def _provenance(
 def _warn_of_components(components: LevelComponents | str) -> list[str]:
     if isinstance(components, str):
         return [components]
-    warnings = [
-        f"{facet}: few levels: intervals are wide and assume normal effects" for facet in components.few_levels
-    ]
+    warnings = [f"{facet}: few levels: intervals are wide and assume normal effects" for facet in components.few_levels]
     if components.not_resampled:
-        warnings.append(f"intervals are for these levels of {', '.join(components.not_resampled)} (fewer than 4: not resampled)")
+        warnings.append(
+            f"intervals are for these levels of {', '.join(components.not_resampled)} (fewer than 4: not resampled)"
+        )
     if "run" in components.dropped:
         warnings.append(f"{list(components.components)[-1]} includes run noise: {components.dropped['run']}")
     return warnings
@@ -199,7 +212,9 @@ def _data(
     for structure in structures.values():
         if not isinstance(structure, str):
             dropped.extend(structure.variables.dropped)
-    counts = {name: len(np.unique(answers.codes[:, i])) for i, name in enumerate(("llm", "variant", "persona", "context"))}
+    counts = {
+        name: len(np.unique(answers.codes[:, i])) for i, name in enumerate(("llm", "variant", "persona", "context"))
+    }
     variants = len(np.unique(answers.codes[:, :2], axis=0))
     return {
         "n_rows": len(frame),
@@ -297,7 +312,10 @@ def _tables(
     n = int(respondent.max()) + 1
     first = np.array([np.flatnonzero(respondent == code)[0] for code in range(n)])
     who = pd.DataFrame(
-        {column: [answers.levels[column][code] for code in answers.codes[first, i]] for i, column in enumerate(RESPONDENT)}
+        {
+            column: [answers.levels[column][code] for code in answers.codes[first, i]]
+            for i, column in enumerate(RESPONDENT)
+        }
     )
     means = means_by_group(answers.scores, respondent, n)
     scales = {

@@ -1,4 +1,7 @@
-"""The long table laid out for statistics: a matrix of runs x items, the facets of its rows, and what is known of its items."""
+"""The long table laid out for statistics.
+
+A matrix of runs x items, the facets of its rows, and what is known of its items.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ MISSING_STATE = "missing"
 
 @dataclass(frozen=True, slots=True)
 class ItemInfo:
-    """What is known of the items, all of length n_items: ``scale`` (object), ``keyed`` (+1, -1), ends of the response scale (NaN unknown)."""
+    """What is known of the items, all of length n_items.
+
+    ``scale`` (object), ``keyed`` (+1, -1), ends of the response scale (NaN unknown).
+    """
 
     names: tuple[str, ...]
     scale: tuple[str, ...]
@@ -64,8 +70,10 @@ class ItemInfo:
 class Answers:
     """Answers of respondents to items, one row per run of a cell.
 
-    ``scores`` (N, items) in the raw direction, NaN missing. ``codes`` (N, 5) integer levels of ``CELL``; ``levels`` {column: labels}.
-    ``run`` (N,) numbers the runs of a cell from 0. ``facets`` are those of a cell that vary. ``warnings`` are for the reader.
+    ``scores`` (N, items) in the raw direction, NaN missing. ``codes`` (N, 5) integer levels of ``CELL``; ``levels``
+    {column: labels}.
+    ``run`` (N,) numbers the runs of a cell from 0. ``facets`` are those of a cell that vary. ``warnings`` are for the
+    reader.
     """
 
     scores: FloatArray
@@ -97,7 +105,10 @@ class Answers:
 
     @property
     def keyed_scores(self) -> FloatArray:
-        """Scores with reversed items turned about the middle of their response scale, or about their own mean where its ends are unknown."""
+        """Scores with reversed items turned about the middle of their response scale.
+
+        Or about their own mean where its ends are unknown.
+        """
         middle = (self.items.score_min + self.items.score_max) / 2
         turned_about = np.where(np.isnan(middle), np.nanmean(self.scores, axis=0), middle)
         return np.where(self.items.keyed > 0, self.scores, 2 * turned_about - self.scores)
@@ -115,14 +126,18 @@ class Answers:
 def lay_out(frame: pd.DataFrame, *, sessions: Literal["shared", "isolated"] | None = None) -> Answers:
     """Lay a long table out as runs x items.
 
-    ``frame``: the columns of DESIGN's long table (``store.read_long``, ``store.long_table``). Everything in the key but the item and the
-    facets of a cell (option order, layout, wave, occasion, run ...) tells runs of one cell apart. Items that are never answered or always
+    ``frame``: the columns of DESIGN's long table (``store.read_long``, ``store.long_table``). Everything in the key but
+    the item and the
+    facets of a cell (option order, layout, wave, occasion, run ...) tells runs of one cell apart. Items that are never
+    answered or always
     answered alike are dropped and named. ``sessions`` overrides what the column ``session`` says.
 
     Raises DataError where no score is there.
     """
     if frame["score"].notna().sum() == 0:
-        raise DataError(f"none of the {len(frame)} rows has a score; answers in words need `rescore`, or --map score=<column>")
+        raise DataError(
+            f"none of the {len(frame)} rows has a score; answers in words need `rescore`, or --map score=<column>"
+        )
     warnings = list(frame.attrs.get("notes", []))
     coded, levels = _code(frame)
     not_item = [column for column in KEY if column != "item_id"]
@@ -166,7 +181,9 @@ def _item_info(frame: pd.DataFrame, item: IntArray, names: tuple[str, ...], warn
     of_item = frame.iloc[first]
     keyed = pd.to_numeric(of_item["keyed"], errors="coerce").to_numpy(dtype=float)
     if np.isnan(keyed).any():
-        warnings.append("no keys for some items: they are taken as keyed +1, so reversal and response style cannot be judged for them")
+        warnings.append(
+            "no keys for some items: they are taken as keyed +1, so reversal and response style cannot be judged for them"
+        )
     scale = of_item["scale"].astype(object).where(of_item["scale"].notna(), "all")
     low = pd.to_numeric(of_item["score_min"], errors="coerce").to_numpy(dtype=float)
     high = pd.to_numeric(of_item["score_max"], errors="coerce").to_numpy(dtype=float)
@@ -192,7 +209,9 @@ def _common_unit(scores: FloatArray, items: ItemInfo, warnings: list[str]) -> tu
     """Divide by the width of the response scale where items differ in it."""
     width = items.score_max - items.score_min
     if np.isnan(width).any():
-        warnings.append("ends of the response scales are not known: nothing is said of extremes, nor of absolute levels of reversed items")
+        warnings.append(
+            "ends of the response scales are not known: nothing is said of extremes, nor of absolute levels of reversed items"
+        )
         return scores, items
     if np.ptp(width) == 0:
         return scores, items
@@ -213,7 +232,7 @@ def _facets(codes: IntArray, warnings: list[str]) -> tuple[Facet, ...]:
         facets.append(Facet("variant", ("llm",) if llms > 1 else (), label="variant"))
     for column in CELL[2:]:
         code = codes[:, CELL.index(column)]
-        if len(np.unique(code)) < 2:  # noqa: PLR2004
+        if len(np.unique(code)) < 2:
             continue
         pairs = len(np.unique(respondent_parent * (code.max() + 1) + code))
         if pairs == variants and variants > 1:
@@ -238,15 +257,21 @@ def _warn_of_conditions(
         present = np.unique(rows[:, columns.index(column)])
         if len(present) > 1:
             names = ", ".join(levels[column][i] or "(none)" for i in present)
-            warnings.append(f"{column} has levels {names}: they count as different runs of one cell, so run variance includes them")
+            warnings.append(
+                f"{column} has levels {names}: they count as different runs of one cell, so run variance includes them"
+            )
 
 
 def _session_design(frame: pd.DataFrame, warnings: list[str]) -> SessionDesign:
     session = frame["session"]
     if session.isna().all():
-        warnings.append("no column session: items of one run are matched and treated as sharing a session, which is unbiased either way")
+        warnings.append(
+            "no column session: items of one run are matched and treated as sharing a session, which is unbiased either way"
+        )
         return "unknown"
-    items_per_session = frame.assign(session=session.astype(object)).groupby("session", observed=True)["item_id"].nunique()
+    items_per_session = (
+        frame.assign(session=session.astype(object)).groupby("session", observed=True)["item_id"].nunique()
+    )
     return "isolated" if items_per_session.max() == 1 else "shared"
 
 

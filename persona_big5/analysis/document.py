@@ -46,7 +46,10 @@ class Missing:
 
 
 def write_out(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn arrays into lists and what is missing or undefined into null, and list a reason for each null under ``reasons``."""
+    """Turn arrays into lists and what is missing or undefined into null.
+
+    And list a reason for each null under ``reasons``.
+    """
     reasons: dict[str, str] = {}
 
     def plain(value: Any, path: str) -> Any:  # noqa: ANN401  (a JSON value)
@@ -78,14 +81,22 @@ def variance_entry(components: LevelComponents | str) -> dict[str, Any]:
     """``variance.by_level``, the ratio and what is said of runs."""
     if isinstance(components, str):
         missing = Missing(components)
-        return {"by_level": missing, "run_to_persona_ratio": missing, "run_facet": {"estimable": False, "reason": components}}
-    by_level: dict[str, Any] = {name: component_entry(component, name) for name, component in components.components.items()}
+        return {
+            "by_level": missing,
+            "run_to_persona_ratio": missing,
+            "run_facet": {"estimable": False, "reason": components},
+        }
+    by_level: dict[str, Any] = {
+        name: component_entry(component, name) for name, component in components.components.items()
+    }
     if components.run_reason:
         by_level["run"] = Missing(components.run_reason)
     ratio = components.run_to_persona
     return {
         "by_level": by_level,
-        "run_to_persona_ratio": Missing(components.run_reason or "no persona variance") if ratio is None else _ratio(ratio),
+        "run_to_persona_ratio": Missing(components.run_reason or "no persona variance")
+        if ratio is None
+        else _ratio(ratio),
         "run_facet": {
             "estimable": not components.run_reason,
             "reason": components.run_reason or "cells were asked repeatedly, and answers differ",
@@ -113,7 +124,10 @@ def component_entry(component: Component, name: str) -> dict[str, Any]:
 
 
 def g_study_entry(study: GStudy, *, levels_of_reversed_known: bool) -> dict[str, Any]:
-    """One entry of ``variance.g_study``; what rests on item means is missing where reversed items were turned without knowing the ends."""
+    """One entry of ``variance.g_study``.
+
+    What rests on item means is missing where reversed items were turned without knowing the ends.
+    """
     effects: dict[str, Any] = {name: component_entry(component, name) for name, component in study.effects.items()}
     coefficients: dict[str, Any] = asdict(study.coefficients)
     if not levels_of_reversed_known:
@@ -161,8 +175,12 @@ def correlations_entry(correlations: Mapping[str, ScaleCorrelations], reasons: M
         entries[level] = {
             "variables": list(found.variables),
             "matrix": found.matrix,
-            "ci_low": found.ci_low if np.isfinite(found.ci_low).any() else Missing("no facet with at least 4 levels to resample"),
-            "ci_high": found.ci_high if np.isfinite(found.ci_high).any() else Missing("no facet with at least 4 levels to resample"),
+            "ci_low": found.ci_low
+            if np.isfinite(found.ci_low).any()
+            else Missing("no facet with at least 4 levels to resample"),
+            "ci_high": found.ci_high
+            if np.isfinite(found.ci_high).any()
+            else Missing("no facet with at least 4 levels to resample"),
             "n": found.n,
             "corrected": found.corrected,
         }
@@ -180,10 +198,14 @@ def structure_entries(structures: Mapping[str, Structure | str]) -> dict[str, di
             variables = structure.variables
             entries["factorability"][level] = factorability_entry(structure.factorability, variables.names)
             map_factors = Missing(structure.reasons["map"]) if structure.map_factors is None else structure.map_factors
-            entries["retention"][level] = retention_entry(structure.parallel, map_factors, structure.n_units, variables.unit)
+            entries["retention"][level] = retention_entry(
+                structure.parallel, map_factors, structure.n_units, variables.unit
+            )
             solution = Missing(structure.reasons["solution"]) if structure.solution is None else structure.solution
             dropped = [f"{name}: {reason}" for name, reason in variables.dropped]
-            entries["factors"][level] = factors_entry(solution, structure.n_factors, variables.keyed, "pearson", dropped)
+            entries["factors"][level] = factors_entry(
+                solution, structure.n_factors, variables.keyed, "pearson", dropped
+            )
     return entries
 
 
@@ -192,7 +214,9 @@ def factorability_entry(found: Factorability, names: Sequence[str]) -> dict[str,
     why = {name: Missing(reason) for name, reason in found.reasons.items()}
     return {
         "kmo": why.get("kmo", found.kmo),
-        "kmo_items": _by_name(names, found.kmo_items) if found.kmo_items is not None else why.get("kmo_items", why.get("kmo")),
+        "kmo_items": _by_name(names, found.kmo_items)
+        if found.kmo_items is not None
+        else why.get("kmo_items", why.get("kmo")),
         "bartlett": asdict(found.bartlett) if found.bartlett is not None else why.get("bartlett"),
         "smallest_eigenvalue": found.smallest_eigenvalue,
         "negative_eigenvalue_mass": found.negative_eigenvalue_mass,
@@ -254,7 +278,9 @@ def _by_name(names: Sequence[str], values: FloatArray) -> dict[str, Any]:
     return dict(zip(names, values.tolist(), strict=True))
 
 
-def style_entry(agreement: Acquiescence | Missing, extremity: float | None, r_positive_negative: float | None) -> dict[str, Any]:
+def style_entry(
+    agreement: Acquiescence | Missing, extremity: float | None, r_positive_negative: float | None
+) -> dict[str, Any]:
     """One entry of ``style``."""
     return {
         "acquiescence": agreement if isinstance(agreement, Missing) else asdict(agreement),

@@ -1,4 +1,7 @@
-"""Covariance of items at every level, estimated in one way from answers and, again and again, from worlds without factors."""
+"""Covariance of items at every level.
+
+Estimated in one way from answers and, again and again, from worlds without factors.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from persona_big5.variance.covariance import (
     means_covariance,
     pooled_covariance,
     respondent_covariance,
+    run_covariance,
     split_run_covariance,
 )
 from persona_big5.variance.design import RESIDUAL, identified_effects
@@ -37,7 +41,8 @@ FEWEST_FOR_SPLIT = 3
 class LevelEstimator:
     """Turns a matrix of scores of a fixed design into one covariance matrix per level.
 
-    ``reasons`` says why a level cannot be had. Coefficients of the moment equations are worked out once, from which answers are there.
+    ``reasons`` says why a level cannot be had. Coefficients of the moment equations are worked out once, from which
+    answers are there.
     """
 
     answers: Answers
@@ -53,7 +58,7 @@ class LevelEstimator:
         if len(cells.grouping) == len(answers.scores):
             for level in ("respondent", "split_run", "run"):
                 reasons[level] = "every cell was asked once: run noise cannot be told from the respondent"
-        if len(np.unique(answers.respondent)) < 2:  # noqa: PLR2004
+        if len(np.unique(answers.respondent)) < 2:
             for level in ("means", "respondent", "split_run"):
                 reasons[level] = "one respondent"
         odd = answers.run % 2 == 1
@@ -69,7 +74,11 @@ class LevelEstimator:
         return cls(answers, identified.effects, reasons, moment_equations(cells, identified.effects))
 
     def matrices(self, scores: FloatArray, levels: Collection[str] = LEVELS) -> dict[str, FloatArray]:
-        """Covariance (items, items), raw direction, of those ``levels`` that can be had, from ``scores`` (and gaps) laid out like the answers."""
+        """Covariance.
+
+        (items, items), raw direction, of those ``levels`` that can be had, from ``scores`` (and gaps) laid out like the
+        answers.
+        """
         cells = cross_sums(scores, self.answers.codes, CELL)
         wanted = [level for level in levels if level not in self.reasons]
         found = covariance_by_level(cells, wanted)
@@ -81,16 +90,21 @@ class LevelEstimator:
 
     def runs_per_respondent(self) -> float:
         """R of (MSB - MSW) / R."""
-        return respondent_covariance(cross_sums(self.answers.scores, self.answers.codes, CELL), RESPONDENT).runs_per_respondent
+        return respondent_covariance(
+            cross_sums(self.answers.scores, self.answers.codes, CELL), RESPONDENT
+        ).runs_per_respondent
 
     def variances(self) -> dict[str, FloatArray]:
         """Raw variance components item by item (items,), by effect and ``residual``."""
         return {name: np.diag(matrix).copy() for name, matrix in effect_covariance(self._moments).items()}
 
     def reliability(self, matrices: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-        """By corrected level, the share of the observed variance between its units' means that belongs to the level (items,).
+        """By corrected level.
 
-        Observed: the variance of respondents' means, or the expected mean square of an effect without the effects that contain it.
+        The share of the observed variance between its units' means that belongs to the level (items,).
+
+        Observed: the variance of respondents' means, or the expected mean square of an effect without the effects that
+        contain it.
         """
         found: dict[str, FloatArray] = {}
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -102,12 +116,19 @@ class LevelEstimator:
             weight = np.broadcast_to(self._moments.matrix, (*self._moments.matrix.shape[:2], *matrices["pooled"].shape))
             for i, effect in enumerate(self.effects):
                 containing = {outer.name for outer in self.effects if outer.columns < effect.columns}
-                parts = {name: np.diag(weight[i, j]) * variance[name] for j, name in enumerate(names) if name not in containing}
+                parts = {
+                    name: np.diag(weight[i, j]) * variance[name]
+                    for j, name in enumerate(names)
+                    if name not in containing
+                }
                 found[effect.name] = parts[effect.name] / np.sum(list(parts.values()), axis=0)
         return found
 
     def n_units(self, level: str) -> int:
-        """How many units a level has: rows for ``pooled`` and ``run``, respondents for ``means`` and ``respondent``, else the effect's levels."""
+        """How many units a level has.
+
+        Rows for ``pooled`` and ``run``, respondents for ``means`` and ``respondent``, else the effect's levels.
+        """
         if level in ("pooled", "run"):
             return len(self.answers.scores)
         if level in ("means", "respondent", "split_run"):
@@ -118,13 +139,18 @@ class LevelEstimator:
 
 
 def covariance_by_level(cells: GroupSums, wanted: Collection[str]) -> dict[str, FloatArray]:
-    """Covariance of rows, respondents' means, respondents without run noise, and runs, as far as ``wanted``, from cross sums by cell."""
+    """Covariance of rows.
+
+    Respondents' means, respondents without run noise, and runs, as far as ``wanted``, from cross sums by cell.
+    """
     found: dict[str, FloatArray] = {}
     if "pooled" in wanted:
         found["pooled"] = pooled_covariance(cells)
-    if {"respondent", "run"} & set(wanted):
+    if "respondent" in wanted:
         separated = respondent_covariance(cells, RESPONDENT)
-        found |= {"means": separated.means, "respondent": separated.respondent, "run": separated.run}
-    elif "means" in wanted:
+        return found | {"means": separated.means, "respondent": separated.respondent, "run": separated.run}
+    if "means" in wanted:
         found["means"] = means_covariance(cells, RESPONDENT)
+    if "run" in wanted:
+        found["run"] = run_covariance(cells)
     return found

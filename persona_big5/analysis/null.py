@@ -1,7 +1,9 @@
 """Worlds with the components of the data and no factors: what eigenvalues look like when nothing moves together.
 
-The component null draws normal effects with the design's own levels and the estimated variances, item by item independent, and run errors with
-the whole estimated run covariance where items share a session. Permuting respondents instead would ignore that cells share personas and llms,
+The component null draws normal effects with the design's own levels and the estimated variances, item by item
+independent, and run errors with
+the whole estimated run covariance where items share a session. Permuting respondents instead would ignore that cells
+share personas and llms,
 and would destroy a shared mood.
 """
 
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from persona_big5.analysis.answers import CELL
+from persona_big5.variance.design import RESIDUAL
 from persona_big5.variance.groups import distinct_rows
 
 if TYPE_CHECKING:
@@ -27,7 +30,8 @@ if TYPE_CHECKING:
 class ComponentWorld:
     """A world to draw answers from.
 
-    ``effects`` [(level of each row (N,), F (items, m) with F F' the covariance of the effect)]. ``run``: F of the run errors.
+    ``effects`` [(level of each row (N,), F (items, m) with F F' the covariance of the effect)]. ``run``: F of the run
+    errors.
     ``missing`` (N, items): NaN where the data have no answer, else 0.
     """
 
@@ -44,14 +48,20 @@ class ComponentWorld:
 
 
 def null_world(answers: Answers, estimator: LevelEstimator, matrices: Mapping[str, FloatArray]) -> ComponentWorld:
-    """Set up the component null: independent items in every effect; mood stays in the runs unless sessions are isolated."""
+    """Set up the component null: independent items in every effect.
+
+    Mood stays in the runs unless sessions are isolated.
+    """
     return _world(answers, estimator, matrices, np.eye(len(answers.items.names)))
 
 
 def planted_world(
     answers: Answers, estimator: LevelEstimator, matrices: Mapping[str, FloatArray], *, n_factors: int, loading: float
 ) -> ComponentWorld:
-    """Set up the same world with factors: every effect has ``n_factors`` uncorrelated ones, items taking turns, all with one loading."""
+    """Set up the same world with factors.
+
+    Every effect has ``n_factors`` uncorrelated ones, items taking turns, all with one loading.
+    """
     n_items = len(answers.items.names)
     loadings = np.zeros((n_items, n_factors))
     loadings[np.arange(n_items), np.arange(n_items) % n_factors] = loading
@@ -68,7 +78,7 @@ def _world(
         positions = [CELL.index(column) for column in CELL if column in effect.columns]
         levels, _ = distinct_rows(answers.codes[:, positions])
         effects.append((levels, np.sqrt(np.maximum(variances[effect.name], 0.0))[:, None] * root))
-    run = matrices["run"]
+    run = matrices.get("run", np.diag(variances[RESIDUAL]))
     if answers.session_design == "isolated":
         run = np.diag(np.diag(run))
     missing = np.where(np.isfinite(answers.scores), 0.0, np.nan)

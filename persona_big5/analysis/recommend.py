@@ -1,4 +1,7 @@
-"""Which matrix to trust: never the pooled one; means or corrected by how much run noise there is, and by what replicates over personas."""
+"""Which matrix to trust: never the pooled one.
+
+Means or corrected by how much run noise there is, and by what replicates over personas.
+"""
 
 from __future__ import annotations
 
@@ -40,9 +43,12 @@ def recommend(
     runs_per_respondent: float,
     seed: int,
 ) -> Recommendation:
-    """Choose the corrected matrix if the off-diagonal of run / R exceeds 10 % (Frobenius) of that of means; else by split-half congruence.
+    """Choose the corrected matrix if the off-diagonal of run / R exceeds 10 % (Frobenius) of that of means.
 
-    Split halves: at least 100 random halves of the personas, both matrices factored with the corrected one's number of factors; a tie goes to
+    Else by split-half congruence.
+
+    Split halves: at least 100 random halves of the personas, both matrices factored with the corrected one's number of
+    factors; a tie goes to
     means. None where the corrected matrix has no factor.
     """
     corrected = structures["respondent"]
@@ -59,11 +65,14 @@ def recommend(
     kept = f"run noise makes up {noise:.0%} of the off-diagonal of the matrix of means (at most 10 %)"
     congruences = _halves(answers, corrected, seed)
     if congruences is None:
-        return Recommendation("means", f"{kept}, and fewer than {FEWEST_PERSONAS} personas leave no halves to compare: means")
+        return Recommendation(
+            "means", f"{kept}, and fewer than {FEWEST_PERSONAS} personas leave no halves to compare: means"
+        )
     means, respondent = congruences
     level = "respondent" if respondent > means else "means"
     return Recommendation(
-        level, f"{kept}; congruence over {HALVES} random halves of the personas: means {means:.3f}, corrected {respondent:.3f}"
+        level,
+        f"{kept}; congruence over {HALVES} random halves of the personas: means {means:.3f}, corrected {respondent:.3f}",
     )
 
 

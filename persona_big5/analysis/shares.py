@@ -29,7 +29,10 @@ NUMBERS = {
 
 @dataclass(frozen=True, slots=True)
 class OfLlm:
-    """One llm x variant on its own: variance between personas and between runs (averaged over items), and Costa's R and S."""
+    """One llm x variant on its own.
+
+    Variance between personas and between runs (averaged over items), and Costa's R and S.
+    """
 
     llm: str
     variant: str
@@ -47,9 +50,12 @@ def variance_by_level(answers: Answers) -> LevelComponents:
 
 
 def placebo_variance(answers: Answers) -> LevelComponents | str:
-    """Components over placebo personas alone: what "persona variance" is when the persona says the same in other words."""
+    """Components over placebo personas alone.
+
+    What "persona variance" is when the persona says the same in other words.
+    """
     of_placebo = np.isin(answers.codes[:, CELL.index("persona")], _codes(answers, answers.placebo_personas))
-    if len(answers.placebo_personas) < 2:  # noqa: PLR2004
+    if len(answers.placebo_personas) < 2:
         return "fewer than two personas of group 'placebo'"
     try:
         return variance_by_level(answers.where(of_placebo))
@@ -96,16 +102,19 @@ def by_llm(answers: Answers) -> list[OfLlm]:
 
 
 def g_studies(answers: Answers) -> dict[str, tuple[GStudy, DecisionStudy] | str]:
-    """G study and D study of each scale with at least two items, and of all items together: items a random facet, keyed scores, respondents the object.
+    """G study and D study of each scale with at least two items, and of all items together.
 
-    Where sessions are shared (or unknown) runs are a facet common to the items of a run; where items are isolated runs are the residual.
+    Items a random facet, keyed scores, respondents the object.
+
+    Where sessions are shared (or unknown) runs are a facet common to the items of a run; where items are isolated runs
+    are the residual.
     """
     found: dict[str, tuple[GStudy, DecisionStudy] | str] = {}
     groups = {scale: answers.items.members(scale) for scale in answers.items.scales}
     if len(groups) > 1:
         groups[ALL_ITEMS] = np.arange(len(answers.items.names))
     for scale, members in groups.items():
-        if len(members) < 2:  # noqa: PLR2004
+        if len(members) < 2:
             found[scale] = "one item: items are no facet"
             continue
         try:
@@ -146,4 +155,10 @@ def _long_sums(answers: Answers, members: IntArray, columns: list[str], *, with_
     groups, levels = distinct_rows(codes)
     add = summing(groups, len(levels))
     total = add(values)
-    return GroupSums(Grouping([*columns, "item", *(["run"] if with_runs else [])], levels), add(np.ones_like(values)), total, total, add(values**2))
+    return GroupSums(
+        Grouping([*columns, "item", *(["run"] if with_runs else [])], levels),
+        add(np.ones_like(values)),
+        total,
+        total,
+        add(values**2),
+    )

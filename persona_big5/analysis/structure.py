@@ -34,7 +34,8 @@ UNITS_PER_SCALE = 3
 class Variables:
     """What a level is analysed with: items, or keyed scale scores where there are too few units for items.
 
-    ``weights`` (n_variables, n_items) turns an item covariance into theirs, keyed. ``keyed`` (n_variables,) signs back to raw direction.
+    ``weights`` (n_variables, n_items) turns an item covariance into theirs, keyed. ``keyed`` (n_variables,) signs back
+    to raw direction.
     """
 
     names: tuple[str, ...]
@@ -68,7 +69,10 @@ class Structure:
 
 
 def choose_variables(level: str, items: ItemInfo, n_units: int, reliability: FloatArray | None) -> Variables | str:
-    """Items with reliability at least .2 where there are more units than items, else scale scores, else the reason why neither."""
+    """Items with reliability at least .2 where there are more units than items.
+
+    Else scale scores, else the reason why neither.
+    """
     kept = np.ones(len(items.names), dtype=bool)
     dropped = []
     if reliability is not None:
@@ -83,7 +87,7 @@ def choose_variables(level: str, items: ItemInfo, n_units: int, reliability: Flo
         return Variables(items.take(kept).names, weights, items.keyed[kept], "items", tuple(dropped))
     if len(items.scales) > 1 and n_units >= UNITS_PER_SCALE * len(items.scales):
         return Variables(items.scales, items.weights, np.ones(len(items.scales)), "scales", ())
-    if kept.sum() < 2:  # noqa: PLR2004
+    if kept.sum() < 2:
         return f"fewer than two items have reliability >= {LEAST_RELIABILITY}"
     return f"{n_units} units for {int(kept.sum())} items and {len(items.scales)} scales: too few for factors"
 
@@ -101,7 +105,8 @@ def find_structure(
 ) -> dict[str, Structure | str]:
     """Count and extract factors at each level; the reason in words where a level cannot be analysed.
 
-    Parallel analysis on the unreduced correlation matrix: ``pooled`` and ``means`` against permutations within item, ``run`` against
+    Parallel analysis on the unreduced correlation matrix: ``pooled`` and ``means`` against permutations within item,
+    ``run`` against
     independent errors, every other level against the component null (``analysis.null``). ``n_factors`` overrides it.
     """
     reliability = estimator.reliability(matrices)

@@ -31,7 +31,10 @@ def _variance(document: dict[str, Any]) -> list[str]:
     by_level = document["variance"]["by_level"]
     if by_level is None:
         return [f"Variance: {document['reasons']['variance.by_level']}", ""]
-    lines = ["Variance, item by item, averaged", f"  {'effect':<16}{'estimate':>9}{'share':>8}   95% interval of the share"]
+    lines = [
+        "Variance, item by item, averaged",
+        f"  {'effect':<16}{'estimate':>9}{'share':>8}   95% interval of the share",
+    ]
     for name, component in by_level.items():
         if component is None:
             lines.append(f"  {name:<16}{'':>9}{'':>8}   {document['reasons'][f'variance.by_level.{name}']}")
@@ -42,7 +45,11 @@ def _variance(document: dict[str, Any]) -> list[str]:
         lines.append(f"  {name:<16}{component['estimate']:>9.4f}{share:>8}   {between}")
     ratio = document["variance"]["run_to_persona_ratio"]
     if ratio is not None:
-        interval = "" if ratio["ci_low"] is None or ratio["ci_high"] is None else f" ({ratio['ci_low']:.2f} to {ratio['ci_high']:.2f})"
+        interval = (
+            ""
+            if ratio["ci_low"] is None or ratio["ci_high"] is None
+            else f" ({ratio['ci_low']:.2f} to {ratio['ci_high']:.2f})"
+        )
         lines.append(f"  run : persona = {ratio['estimate']:.2f}{interval}")
     return [*lines, ""]
 

@@ -27,9 +27,12 @@ CLOSE_TO_ONE = 0.9999
 
 @dataclass(frozen=True, slots=True)
 class ScaleCorrelations:
-    """Correlations of keyed scale scores at one level: ``matrix`` (s, s) clipped to +-1, NaN for a scale without variance there.
+    """Correlations of keyed scale scores at one level.
 
-    ``ci_low``, ``ci_high`` are NaN where nothing could be resampled. ``corrected``: run noise (or other levels) removed. ``n`` units.
+    ``matrix`` (s, s) clipped to +-1, NaN for a scale without variance there.
+
+    ``ci_low``, ``ci_high`` are NaN where nothing could be resampled. ``corrected``: run noise (or other levels)
+    removed. ``n`` units.
     """
 
     variables: tuple[str, ...]
@@ -45,7 +48,8 @@ def scale_correlations(
 ) -> dict[str, ScaleCorrelations]:
     """Correlate the scales at each level.
 
-    Point estimates come from the item matrices (every pair of items over the rows where both are there, nothing imputed). Intervals: jackknife
+    Point estimates come from the item matrices (every pair of items over the rows where both are there, nothing
+    imputed). Intervals: jackknife
     over llms and personas with at least 4 levels on Fisher's z, from rows that answered every item of a scale.
     """
     weights = answers.items.weights

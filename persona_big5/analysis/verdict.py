@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PLANTED_FACTORS, PLANTED_LOADING, PLANTED_DRAWS, NEEDED_POWER = 5, 0.7, 50, 0.8
 SAME_DIRECTION = 0.85
 DOMINANT = 3.0
+MOOD = 1.5
+"""How far the first eigenvalue of runs must exceed its null percentile to be called a mood, not a chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,10 @@ def judge(
     *,
     seed: int,
 ) -> Verdict:
-    """Weigh the evidence: can runs be told from respondents, is there persona variance, is there structure, is it response style first."""
+    """Weigh the evidence.
+
+    Can runs be told from respondents, is there persona variance, is there structure, is it response style first.
+    """
     structure = structures["respondent"]
     if isinstance(structure, str):
         return Verdict("not_decidable", f"Whether there is structure cannot be decided: {structure}.", (structure,))
@@ -61,7 +66,13 @@ def judge(
     if k == 0:
         return _without_factors(answers, estimator, matrices, structures, structure, reasons, seed)
     style, content = _first_component(structure)
-    reasons.append(f"first component against agreement with everything: phi {style:.2f}; against the keys: phi {content:.2f}")
+    if structure.variables.unit == "items" and (structure.variables.keyed > 0).all():
+        reasons.append(
+            "no item is reversed (or keys are unknown): agreement with everything cannot be told from content"
+        )
+    reasons.append(
+        f"first component against agreement with everything: phi {style:.2f}; against the keys: phi {content:.2f}"
+    )
     if style >= SAME_DIRECTION and style > content:
         text = "The largest thing that respondents differ in is response style: agreeing whatever the item says."
         return Verdict("response_style", text, tuple(reasons))
@@ -87,7 +98,7 @@ def _without_factors(
         text = "No structure was found, but these data could not show it: whether there is any cannot be decided."
         return Verdict("not_decidable", text, tuple(reasons))
     run = structures.get("run", "")
-    if not isinstance(run, str) and run.n_factors > 0:
+    if not isinstance(run, str) and run.parallel.eigenvalues[0] > MOOD * run.parallel.null_percentile[0]:
         text = "Items move together within runs only: what looks like traits is a mood of the session, and respondents have no structure."
         return Verdict("run_noise", text, tuple(reasons))
     return Verdict("no_structure", "Respondents differ, but no items move together beyond chance.", tuple(reasons))
@@ -115,7 +126,11 @@ def _shares(components: LevelComponents | str) -> str:
 
 def _naive(structures: Mapping[str, Structure | str]) -> list[str]:
     counts = {level: found.n_factors for level, found in structures.items() if not isinstance(found, str)}
-    named = [f"{counts[level]} from {words}" for level, words in (("pooled", "pooled rows"), ("means", "means")) if level in counts]
+    named = [
+        f"{counts[level]} from {words}"
+        for level, words in (("pooled", "pooled rows"), ("means", "means"))
+        if level in counts
+    ]
     return [f"the naive analyses say {' and '.join(named)}"] if named else []
 
 

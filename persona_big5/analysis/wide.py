@@ -27,7 +27,10 @@ FEWEST_ITEMS = 3
 
 @dataclass(frozen=True, slots=True)
 class WideFactors:
-    """Factors of a wide table: how factorable it is, how many factors it has, and (None when there are none) which ones."""
+    """Factors of a wide table.
+
+    How factorable it is, how many factors it has, and (None when there are none) which ones.
+    """
 
     items: tuple[str, ...]
     factorability: Factorability
@@ -47,7 +50,10 @@ class WideFactors:
         return "\n".join([*self.notes, str(self.factorability), str(self.parallel), number, found])
 
     def document(self) -> dict[str, Any]:
-        """One entry of ``factors`` as in ``analysis.json``, plus ``retention`` and ``factorability``, every null with its reason."""
+        """One entry of ``factors`` as in ``analysis.json``.
+
+        Plus ``retention`` and ``factorability``, every null with its reason.
+        """
         solution = Missing("no factor exceeds chance") if self.solution is None else self.solution
         map_factors = Missing(self.map_reason) if self.map_factors is None else self.map_factors
         return document.write_out(
@@ -78,7 +84,8 @@ def factor_wide(
     keys : {scale: [(item, +1 or -1), ...]}; reversed items are turned, items in no scale left out
     n_factors : None: by parallel analysis (permutations within item)
 
-    Constant items are dropped and named. Raises DataError for text in a column or fewer than 3 items, NotEstimableError for more factors
+    Constant items are dropped and named. Raises DataError for text in a column or fewer than 3 items, NotEstimableError
+    for more factors
     than the items can identify.
     """
     signs = {item: sign for listed in (keys or {}).values() for item, sign in listed}
@@ -107,7 +114,9 @@ def factor_wide(
         k = parallel.n_factors if n_factors is None else n_factors
         smooth = nearest_correlation(R)
         solution = (
-            fit_factors(smooth, k, method=method, rotation=rotation, n_observations=len(scores), items=items) if k else None
+            fit_factors(smooth, k, method=method, rotation=rotation, n_observations=len(scores), items=items)
+            if k
+            else None
         )
     return WideFactors(
         items=tuple(items),

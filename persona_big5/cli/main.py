@@ -1,4 +1,7 @@
-"""The program: one app, its commands grouped in modules, and the one place where a user's mistake becomes exit code 2."""
+"""The program.
+
+One app, its commands grouped in modules, and the one place where a user's mistake becomes exit code 2.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def _print_version(value: bool) -> None:  # noqa: FBT001  (Typer hands flags to 
 def _root(
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
-    ] = False,  # noqa: FBT002
+    ] = False,
 ) -> None:
     """Commands over the library; nothing happens here."""
 

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 DATABASE_SUFFIXES = (".duckdb", ".db")
 
 MapOption = Annotated[
-    list[str] | None, typer.Option("--map", help="field=column: our column and the file's, e.g. --map llm=engine.", metavar="FIELD=COLUMN")
+    list[str] | None,
+    typer.Option(
+        "--map", help="field=column: our column and the file's, e.g. --map llm=engine.", metavar="FIELD=COLUMN"
+    ),
 ]
 ItemsOption = Annotated[str | None, typer.Option("--items", help="Only these items, separated by commas.")]
 KeysOption = Annotated[
@@ -58,7 +61,9 @@ class Correlation(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the program."""
     app.command(epilog="Example: persona-big5 analyze answers.csv --out results/answers --map llm=engine")(analyze)
-    app.command(epilog="Example: persona-big5 variance answers.csv --object persona --facets item,run/persona")(variance)
+    app.command(epilog="Example: persona-big5 variance answers.csv --object persona --facets item,run/persona")(
+        variance
+    )
     app.command(epilog="Example: persona-big5 factors scores.csv --keys keys.json --n-factors 5")(factors)
 
 
@@ -78,19 +83,28 @@ def _listed(names: str | None) -> list[str] | None:
 
 
 def analyze(
-    source: Annotated[Path, typer.Argument(help="A study database, or a long or wide table (CSV, Parquet, JSON lines).")],
+    source: Annotated[
+        Path, typer.Argument(help="A study database, or a long or wide table (CSV, Parquet, JSON lines).")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for analysis.json and Parquet tables.", file_okay=False)],
     mapping: MapOption = None,
     items: ItemsOption = None,
     keys: KeysOption = None,
     respondent: Annotated[
-        str | None, typer.Option("--respondent", help="Columns that make up a respondent, in tables without llm, variant, persona.")
+        str | None,
+        typer.Option(
+            "--respondent", help="Columns that make up a respondent, in tables without llm, variant, persona."
+        ),
     ] = None,
     sessions: Annotated[
         Sessions | None, typer.Option("--sessions", help="Override what the table says of sessions.")
     ] = None,
-    level: Annotated[list[str] | None, typer.Option("--level", help="Look for factors at this level only; may be repeated.")] = None,
-    n_factors: Annotated[int | None, typer.Option("--n-factors", help="Number of factors instead of parallel analysis.", min=1)] = None,
+    level: Annotated[
+        list[str] | None, typer.Option("--level", help="Look for factors at this level only; may be repeated.")
+    ] = None,
+    n_factors: Annotated[
+        int | None, typer.Option("--n-factors", help="Number of factors instead of parallel analysis.", min=1)
+    ] = None,
     draws: Annotated[int, typer.Option("--draws", help="Null draws of parallel analysis.", min=20)] = 100,
     seed: Annotated[int, typer.Option("--seed", help="Everything random derives from it.")] = 0,
 ) -> None:
@@ -125,16 +139,24 @@ def _long_table(
     from persona_big5.store.longtable import read_long, select_items
 
     if source.suffix not in DATABASE_SUFFIXES:
-        return read_long(source, parse_mapping(mapping), items=_listed(items), keys=keys, respondent=_listed(respondent))
+        return read_long(
+            source, parse_mapping(mapping), items=_listed(items), keys=keys, respondent=_listed(respondent)
+        )
     if mapping or respondent:
         raise typer.BadParameter("--map and --respondent are for tables; a study database has its columns already")
     return select_items(long_table(source), source, items=_listed(items), keys=keys)
 
 
 def variance(
-    source: Annotated[Path, typer.Argument(help="A table with one row per observation, or of group sums (n, sum, sum_of_squares).")],
-    object_: Annotated[str, typer.Option("--object", help="Columns whose combinations are the objects of measurement.")],
-    facets: Annotated[str, typer.Option("--facets", help="Facets: item,run/llm:persona is run nested in llm:persona.")] = "",
+    source: Annotated[
+        Path, typer.Argument(help="A table with one row per observation, or of group sums (n, sum, sum_of_squares).")
+    ],
+    object_: Annotated[
+        str, typer.Option("--object", help="Columns whose combinations are the objects of measurement.")
+    ],
+    facets: Annotated[
+        str, typer.Option("--facets", help="Facets: item,run/llm:persona is run nested in llm:persona.")
+    ] = "",
     score: Annotated[str, typer.Option("--score", help="Column of the score.")] = "score",
     as_json: JsonOption = False,  # noqa: FBT002
 ) -> None:
@@ -148,7 +170,9 @@ def variance(
     tried = {facet.column: (1, 2, 3, 5, 10, 20, 40) for facet in design}
     decision = decision_study(study, tried)
     if as_json:
-        _print_json(write_out({**g_study_entry(study, levels_of_reversed_known=True), "decision": decision_entry(decision)}))
+        _print_json(
+            write_out({**g_study_entry(study, levels_of_reversed_known=True), "decision": decision_entry(decision)})
+        )
         return
     typer.echo(study)
     for name, reason in study.dropped.items():

@@ -1,4 +1,7 @@
-"""Whole simulated populations drawn as arrays, with the numbers of the simulated llms and a seed of their own, to test methods on many."""
+"""Whole simulated populations drawn as arrays.
+
+With the numbers of the simulated llms and a seed of their own, to test methods on many.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ ITEMS_PER_FACTOR = 8
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A simulated population: ``frame`` the long table of its answers, ``loadings`` (items, factors) the planted truth, signed by key."""
+    """A simulated population.
+
+    ``frame`` the long table of its answers, ``loadings`` (items, factors) the planted truth, signed by key.
+    """
 
     frame: pd.DataFrame
     loadings: NDArray[np.float64]
@@ -35,9 +41,12 @@ def draw_world(
     n_placebo: int = 3,
     runs: int = 3,
 ) -> World:
-    """Draw a population and its answers to eight items per factor, half of them reversed, all items of a run in one session.
+    """Draw a population and its answers to eight items per factor.
 
-    Of the personas, the default's traits are shared by ``n_placebo`` paraphrases and by no persona at all, as the simulated llms do it;
+    Half of them reversed, all items of a run in one session.
+
+    Of the personas, the default's traits are shared by ``n_placebo`` paraphrases and by no persona at all, as the
+    simulated llms do it;
     ``n_personas`` counts distinct ones. Respondents = llms x variants x (personas + 1 + placebo).
     """
     random = np.random.default_rng(seed)
@@ -46,9 +55,13 @@ def draw_world(
     factor = np.repeat(np.arange(k), ITEMS_PER_FACTOR)
     keys = np.tile([1, -1], n_items // 2)
     loadings = np.zeros((n_items, k))
-    loadings[np.arange(n_items), factor] = keys * random.uniform(population.loading_low, population.loading_high, n_items)
+    loadings[np.arange(n_items), factor] = keys * random.uniform(
+        population.loading_low, population.loading_high, n_items
+    )
 
-    names = ["default", "none", *(f"placebo-{i + 1}" for i in range(n_placebo))] + [f"persona-{i}" for i in range(1, n_personas)]
+    names = ["default", "none", *(f"placebo-{i + 1}" for i in range(n_placebo))] + [
+        f"persona-{i}" for i in range(1, n_personas)
+    ]
     same_as = np.r_[np.zeros(2 + n_placebo, dtype=int), np.arange(1, n_personas)]
     traits = _traits(population, random, n_llms, n_variants, n_personas)[:, :, same_as]
     specific = population.specific_sd * random.standard_normal((n_llms, n_variants, n_personas, n_items))[:, :, same_as]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,6 @@ from persona_big5.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 KEY_DEFAULTS: dict[str, str] = {
     "llm": "unknown",
@@ -38,6 +38,7 @@ ATTRIBUTES = ("family", "size", "recipe", "training_seed", "persona_group", "tag
 ALIASES = {"model": "llm", "item": "item_id", "rating": "score", "value": "score", "response": "raw_response"}
 NAMES = frozenset({*KEY, *BESIDE_KEY, *ATTRIBUTES, *ALIASES, "dataset"})
 """Names that are never items of a wide table."""
+IN_MEMORY = Path("table")
 MISSING = ("", "NA", "NaN", "nan", "null", "None")
 
 
@@ -49,48 +50,68 @@ def read_long(
     keys: Path | None = None,
     respondent: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Read answers from a CSV (also .gz), Parquet or JSON-lines file into the long table.
+    """Read answers from a CSV (also .gz), Parquet or JSON-lines file into the long table; see ``as_long``."""
+    return as_long(read_table(path), mapping, items=items, keys=keys, respondent=respondent, source=path)
+
+
+def as_long(
+    frame: pd.DataFrame,
+    mapping: Mapping[str, str] | None = None,
+    *,
+    items: Sequence[str] | None = None,
+    keys: Path | None = None,
+    respondent: Sequence[str] | None = None,
+    source: Path = IN_MEMORY,
+) -> pd.DataFrame:
+    """Bring any table of answers into the long table.
 
     Parameters
     ----------
-    path : a long table (it has an item and a score) or a wide one (every other numeric column is an item)
-    mapping : {our column: the file's column}; a column used here no longer counts under its own name
+    frame : a long table (it has an item and a score) or a wide one (every other numeric column is an item)
+    mapping : {our column: the table's column}; a column used here no longer counts under its own name
     items : keep only these items
     keys : JSON file {scale: [item, "-item", ...]} giving scales and reversals; items in no scale are left out
-    respondent : columns whose combinations are the respondents, for tables without llm, variant and persona; they become the persona
+    respondent : columns whose combinations are the respondents, for tables without llm, variant and persona; they
+        become the persona
+    source : the file's name in messages
 
     Returns
     -------
-    The key columns, then scale ... score, then attributes, in that order, columns that the file does not have with one constant level or
-    missing. ``score`` is a float in the raw direction, NaN missing. ``attrs["notes"]`` says in words what was assumed or left aside.
+    The key columns, then scale ... score, then attributes, in that order, columns that the table does not have with one
+    constant level or
+    missing. ``score`` is a float in the raw direction, NaN missing. ``attrs["notes"]`` says in words what was assumed
+    or left aside.
 
-    Raises DataError for an unreadable file, two sources for one column, text where a score belongs, and duplicate keys.
+    Raises DataError for two sources for one column, text where a score belongs, and duplicate keys.
     """
     notes: list[str] = []
-    frame = _rename(read_table(path), mapping or {}, path)
+    frame = _rename(frame, mapping or {}, source)
     if respondent:
-        frame = _join_respondent(frame, respondent, path)
+        frame = _join_respondent(frame, respondent, source)
     long = "item_id" in frame.columns and "score" in frame.columns
-    frame = frame if long else _melt(frame, items, path, notes)
+    frame = frame.copy() if long else _melt(frame, items, source, notes)
     for column, default in KEY_DEFAULTS.items():
         frame[column] = _as_key(frame[column], default) if column in frame.columns else default
-    frame["score"] = _as_score(frame["score"], path)
+    frame["score"] = _as_score(frame["score"], source)
     for column in BESIDE_KEY:
         if column not in frame.columns:
             frame[column] = None
-    _refuse_duplicates(frame, path)
+    _refuse_duplicates(frame, source)
     order = [*KEY, *BESIDE_KEY, *(column for column in frame.columns if column not in (*KEY, *BESIDE_KEY, "dataset"))]
     table = frame[order].reset_index(drop=True)
     for column in ("keyed", "score_min", "score_max", "position"):
         table[column] = pd.to_numeric(table[column], errors="coerce")
     table.attrs["notes"] = notes
-    return select_items(table, path, items=items, keys=keys)
+    return select_items(table, source, items=items, keys=keys)
 
 
 def select_items(
     table: pd.DataFrame, source: Path, *, items: Sequence[str] | None = None, keys: Path | None = None
 ) -> pd.DataFrame:
-    """Keep only ``items`` of a long table, and score it by ``keys`` (see ``read_long``); ``source`` names it in messages."""
+    """Keep only ``items`` of a long table, and score it by ``keys`` (see ``read_long``).
+
+    ``source`` names it in messages.
+    """
     notes = list(table.attrs.get("notes", []))
     if items:
         table = _only(table, items, source)
@@ -101,7 +122,10 @@ def select_items(
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a CSV (also .gz), Parquet or JSON-lines file as it is; an empty cell is missing. Raises DataError where it cannot be read."""
+    """Read a CSV (also .gz), Parquet or JSON-lines file as it is; an empty cell is missing.
+
+    Raises DataError where it cannot be read.
+    """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     name = path.name.removesuffix(".gz")
@@ -112,7 +136,9 @@ def read_table(path: Path) -> pd.DataFrame:
             return pd.read_json(path, lines=True, dtype=False)
         return pd.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False)
     except (ValueError, UnicodeDecodeError, OSError, pd.errors.ParserError) as error:
-        raise DataError(f"{path}: cannot be read as a table ({error}); give a CSV, Parquet or JSON-lines file") from error
+        raise DataError(
+            f"{path}: cannot be read as a table ({error}); give a CSV, Parquet or JSON-lines file"
+        ) from error
 
 
 def _rename(frame: pd.DataFrame, mapping: Mapping[str, str], path: Path) -> pd.DataFrame:
@@ -139,9 +165,13 @@ def _rename(frame: pd.DataFrame, mapping: Mapping[str, str], path: Path) -> pd.D
 
 def _join_respondent(frame: pd.DataFrame, respondent: Sequence[str], path: Path) -> pd.DataFrame:
     if absent := [column for column in respondent if column not in frame.columns]:
-        raise DataError(f"{path}: no column {', '.join(map(repr, absent))}; the table has {', '.join(map(str, frame.columns))}")
+        raise DataError(
+            f"{path}: no column {', '.join(map(repr, absent))}; the table has {', '.join(map(str, frame.columns))}"
+        )
     if "persona" in frame.columns and "persona" not in respondent:
-        raise DataError(f"{path}: has a column persona already; name it among the respondent's columns, or leave --respondent out")
+        raise DataError(
+            f"{path}: has a column persona already; name it among the respondent's columns, or leave --respondent out"
+        )
     joined = frame[list(respondent)].astype("string").fillna("").agg(" / ".join, axis=1)
     return frame.drop(columns=list(respondent)).assign(persona=joined)
 
@@ -161,7 +191,10 @@ def _melt(frame: pd.DataFrame, items: Sequence[str] | None, path: Path, notes: l
 
 
 def item_columns(frame: pd.DataFrame, items: Sequence[str] | None, path: Path) -> list[str]:
-    """Columns of a wide table that hold items: ``items`` where given, else every numeric column that is no known name."""
+    """Columns of a wide table that hold items.
+
+    ``items`` where given, else every numeric column that is no known name.
+    """
     numeric = [column for column in frame.columns if pd.api.types.is_numeric_dtype(frame[column])]
     columns = list(items) if items else [column for column in numeric if column not in NAMES]
     if unknown := [column for column in columns if column not in frame.columns]:
@@ -198,7 +231,9 @@ def _as_score(values: pd.Series, path: Path) -> pd.Series:
 def _only(frame: pd.DataFrame, items: Sequence[str], path: Path) -> pd.DataFrame:
     known = set(frame["item_id"].unique())
     if unknown := [item for item in items if item not in known]:
-        raise DataError(f"{path}: no item {', '.join(map(repr, unknown))}; the table has {', '.join(sorted(known)[:20])}")
+        raise DataError(
+            f"{path}: no item {', '.join(map(repr, unknown))}; the table has {', '.join(sorted(known)[:20])}"
+        )
     kept = frame[frame["item_id"].isin(list(items))].copy()
     kept["item_id"] = kept["item_id"].astype("string").astype("category")
     return kept
@@ -209,10 +244,15 @@ def read_keys(path: Path) -> dict[str, list[tuple[str, int]]]:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as JSON ({error}); write {{\"scale\": [\"item1\", \"-item2\"]}}") from error
-    if not isinstance(raw, dict) or not all(isinstance(v, list) and all(isinstance(i, str) for i in v) for v in raw.values()):
-        raise DataError(f"{path}: keys must be {{\"scale\": [\"item1\", \"-item2\"]}}")
-    return {scale: [(item.removeprefix("-"), -1 if item.startswith("-") else 1) for item in listed] for scale, listed in raw.items()}
+        raise DataError(f'{path}: cannot be read as JSON ({error}); write {{"scale": ["item1", "-item2"]}}') from error
+    if not isinstance(raw, dict) or not all(
+        isinstance(v, list) and all(isinstance(i, str) for i in v) for v in raw.values()
+    ):
+        raise DataError(f'{path}: keys must be {{"scale": ["item1", "-item2"]}}')
+    return {
+        scale: [(item.removeprefix("-"), -1 if item.startswith("-") else 1) for item in listed]
+        for scale, listed in raw.items()
+    }
 
 
 def _apply_keys(frame: pd.DataFrame, keys: Path, notes: list[str]) -> pd.DataFrame:

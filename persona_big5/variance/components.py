@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A variance component: ``estimate`` = max(0, ``estimate_raw``); intervals truncated at 0; NaN ends where none could be had."""
+    """A variance component: ``estimate`` = max(0, ``estimate_raw``); intervals truncated at 0.
+
+    NaN ends where none could be had.
+    """
 
     estimate: float
     estimate_raw: float
@@ -54,7 +57,8 @@ def component_table(
 ) -> dict[str, Component]:
     """Components with intervals, from raw estimates (E,) and their leave-outs.
 
-    ``cell_variance`` by effect: see ``jackknife.interval``. ``without_interval``: main effects of facets that were not resampled.
+    ``cell_variance`` by effect: see ``jackknife.interval``. ``without_interval``: main effects of facets that were not
+    resampled.
     """
     low, high = interval(raw, replicates)
     for name, variance in cell_variance.items():

@@ -1,4 +1,7 @@
-"""Covariance of items at each level: rows pooled, means of respondents, respondents with run noise removed, runs, and single effects."""
+"""Covariance of items at each level.
+
+Rows pooled, means of respondents, respondents with run noise removed, runs, and single effects.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,10 @@ if TYPE_CHECKING:
 class RespondentCovariance:
     """Items x items matrices from runs nested in respondents.
 
-    ``means``: covariance of the respondents' means. ``run``: pooled covariance within cells (MSW). ``respondent``: (MSB - MSW) / R, the
-    covariance with run noise removed, not necessarily positive definite. ``runs_per_respondent``: R (weighted n0 where unequal).
+    ``means``: covariance of the respondents' means. ``run``: pooled covariance within cells (MSW). ``respondent``: (MSB
+    - MSW) / R, the
+    covariance with run noise removed, not necessarily positive definite. ``runs_per_respondent``: R (weighted n0 where
+    unequal).
     """
 
     means: FloatArray
@@ -32,7 +37,10 @@ class RespondentCovariance:
 
     @property
     def reliability(self) -> FloatArray:
-        """Share of the variance of a respondent's mean that is no run noise, by item (NaN for an item without variance)."""
+        """Share of the variance of a respondent's mean that is no run noise, by item.
+
+        NaN for an item without variance.
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(np.diag(self.respondent) / np.diag(self.means))
 
@@ -40,21 +48,20 @@ class RespondentCovariance:
 def respondent_covariance(cells: GroupSums, respondent_columns: Sequence[str]) -> RespondentCovariance:
     """Separate respondents from runs.
 
-    ``cells``: cross sums by cell, shape ``(items, items)`` (``cross_sums``). A respondent's cells are averaged with their numbers of runs as
-    weights; the within mean products are over runs of a cell. Each pair of items uses the rows where both are there. Balanced data:
+    ``cells``: cross sums by cell, shape ``(items, items)`` (``cross_sums``). A respondent's cells are averaged with
+    their numbers of runs as
+    weights; the within mean products are over runs of a cell. Each pair of items uses the rows where both are there.
+    Balanced data:
     (MSB - MSW) / R exactly. Raises NotEstimableError with fewer than 2 respondents or without repeated runs.
     Agrees with R to 1e-8 (tests/variance).
     """
     cells = cells.centred()
     respondents = cells.by(respondent_columns)
-    if len(respondents.grouping) < 2:  # noqa: PLR2004
+    run = run_covariance(cells)
+    if len(respondents.grouping) < 2:
         raise NotEstimableError("one respondent: no covariance between respondents can be computed")
     with np.errstate(divide="ignore", invalid="ignore"):
         total = cells.n.sum(axis=0)
-        within_df = total - (cells.n > 0).sum(axis=0)
-        if within_df.max() <= 0:
-            raise NotEstimableError("every cell was asked once: run noise cannot be told from respondents")
-        run = (cells.products.sum(axis=0) - cells.sum_of_mean_products()) / within_df
         correction = cells.left.sum(axis=0) * cells.right.sum(axis=0) / total
         between = respondents.sum_of_mean_products() - correction
         between_df = (respondents.n > 0).sum(axis=0) - 1
@@ -62,6 +69,16 @@ def respondent_covariance(cells: GroupSums, respondent_columns: Sequence[str]) -
         respondent = (between / between_df - run) / n0
         means = _covariance_of_means(respondents)
     return RespondentCovariance(means, respondent, run, float(np.mean(n0)), len(respondents.grouping))
+
+
+def run_covariance(cells: GroupSums) -> FloatArray:
+    """Pooled covariance of runs within cells (items, items). Raises NotEstimableError where no cell was asked twice."""
+    cells = cells.centred()
+    within_df = cells.n.sum(axis=0) - (cells.n > 0).sum(axis=0)
+    if within_df.max() <= 0:
+        raise NotEstimableError("every cell was asked once: run noise cannot be told from respondents")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray((cells.products.sum(axis=0) - cells.sum_of_mean_products()) / within_df)
 
 
 def means_covariance(cells: GroupSums, respondent_columns: Sequence[str]) -> FloatArray:
@@ -88,21 +105,27 @@ def pooled_covariance(cells: GroupSums) -> FloatArray:
 
 
 def effect_covariance(moments: Moments) -> dict[str, FloatArray]:
-    """One items x items covariance component per effect, and ``residual`` (runs), untruncated, from the moment equations of all pairs."""
+    """One items x items covariance component per effect, and ``residual``.
+
+    (runs), untruncated, from the moment equations of all pairs.
+    """
     return {name: (matrix + matrix.T) / 2 for name, matrix in moments.solve().items()}
 
 
 def split_run_covariance(scores: FloatArray, respondent: IntArray, run_is_odd: np.ndarray) -> FloatArray:
-    """Cross-covariance of respondents' means over odd and over even runs, made symmetric: free of run noise without subtracting anything.
+    """Cross-covariance of respondents' means over odd and over even runs, made symmetric.
 
-    ``scores`` (N, items), NaN missing; ``respondent`` (N,) codes; ``run_is_odd`` (N,) bool. Respondents without both halves are left out,
+    Free of run noise without subtracting anything.
+
+    ``scores`` (N, items), NaN missing; ``respondent`` (N,) codes; ``run_is_odd`` (N,) bool. Respondents without both
+    halves are left out,
     item by item. Raises NotEstimableError where fewer than 3 respondents have both.
     """
     n = int(respondent.max()) + 1
     odd = means_by_group(scores[run_is_odd], respondent[run_is_odd], n)
     even = means_by_group(scores[~run_is_odd], respondent[~run_is_odd], n)
     present = (np.isfinite(odd) & np.isfinite(even)).any(axis=1)
-    if present.sum() < 3:  # noqa: PLR2004
+    if present.sum() < 3:
         raise NotEstimableError("fewer than 3 respondents have both odd and even runs")
     a = odd[present] - np.nanmean(odd[present], axis=0)
     b = even[present] - np.nanmean(even[present], axis=0)
@@ -112,7 +135,10 @@ def split_run_covariance(scores: FloatArray, respondent: IntArray, run_is_odd: n
 
 
 def means_by_group(scores: FloatArray, groups: IntArray, n: int) -> FloatArray:
-    """Means (n, items) over the rows of each group, from ``scores`` (N, items), NaN missing; NaN where a group has no answer."""
+    """Means (n, items) over the rows of each group, from ``scores`` (N, items), NaN missing.
+
+    NaN where a group has no answer.
+    """
     means = np.full((n, scores.shape[1]), np.nan)
     for column in range(scores.shape[1]):
         known = np.isfinite(scores[:, column])
@@ -120,4 +146,3 @@ def means_by_group(scores: FloatArray, groups: IntArray, n: int) -> FloatArray:
         total = np.bincount(groups[known], weights=scores[known, column], minlength=n)
         means[count > 0, column] = total[count > 0] / count[count > 0]
     return means
-

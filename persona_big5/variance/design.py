@@ -1,4 +1,7 @@
-"""Facets and effects: which sources of variance a design has, which of them it can tell apart, and what they are called."""
+"""Facets and effects.
+
+Which sources of variance a design has, which of them it can tell apart, and what they are called.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ class Facet:
 
     @property
     def name(self) -> str:
-        """The label where there is one, else ``run:(llm:persona)`` for a nested facet and the column's name for a crossed one."""
+        """The label where there is one.
+
+        Else ``run:(llm:persona)`` for a nested facet and the column's name for a crossed one.
+        """
         if self.label or not self.nested_in:
             return self.label or self.column
         return f"{self.column}:({':'.join(self.nested_in)})"
@@ -43,7 +49,9 @@ class Effect:
 
 
 def parse_facets(spec: str) -> tuple[Facet, ...]:
-    """Read ``item,run/model:persona``: facets separated by commas, ``b/a`` is b nested in a, ``a:b`` in the nest is a crossed with b.
+    """Read ``item,run/model:persona``.
+
+    Facets separated by commas, ``b/a`` is b nested in a, ``a:b`` in the nest is a crossed with b.
 
     Raises DataError for an empty name or a nest within a nest.
     """
@@ -52,15 +60,20 @@ def parse_facets(spec: str) -> tuple[Facet, ...]:
         column, _, nest = part.partition("/")
         parents = tuple(parent.strip() for parent in nest.split(":")) if nest else ()
         if not column.strip() or ":" in column or "/" in nest or any(not parent for parent in parents):
-            raise DataError(f"facet '{part}' is not understood; write 'item', or 'run/llm:persona' for run nested in llm:persona")
+            raise DataError(
+                f"facet '{part}' is not understood; write 'item', or 'run/llm:persona' for run nested in llm:persona"
+            )
         facets.append(Facet(column.strip(), parents))
     return tuple(facets)
 
 
 def crossing(facets: Sequence[Facet], max_order: int | None = None) -> list[Effect]:
-    """Every main effect and interaction of the facets up to ``max_order`` (None: all), plus the one of all facets together.
+    """Every main effect and interaction of the facets up to ``max_order`` (None.
 
-    Facets keep their order in names; a nested facet brings its parents along, so combinations that only repeat a parent fall together.
+    All), plus the one of all facets together.
+
+    Facets keep their order in names; a nested facet brings its parents along, so combinations that only repeat a parent
+    fall together.
     Sorted by number of facets, then by order of the facets.
     """
     orders = range(1, len(facets) + 1)

@@ -1,7 +1,9 @@
 """Group sums: all that variance and covariance components need to know of a table of any length.
 
-A :class:`GroupSums` holds, for the groups of some columns, the number of observations, their sums and their sums of squares (or, for
-two variables at once, their cross-products). Every coarser grouping is derived from it, so the observations are read once.
+A :class:`GroupSums` holds, for the groups of some columns, the number of observations, their sums and their sums of
+squares (or, for
+two variables at once, their cross-products). Every coarser grouping is derived from it, so the observations are read
+once.
 """
 
 from __future__ import annotations
@@ -25,9 +27,12 @@ if TYPE_CHECKING:
 
 
 class Grouping:
-    """Which groups there are: integer codes of the grouping columns, one row per group, and how they fall into coarser groups.
+    """Which groups there are.
 
-    ``levels`` (G, n_columns), rows distinct. Coarser groupings are worked out once and kept, because the jackknife asks for the same
+    Integer codes of the grouping columns, one row per group, and how they fall into coarser groups.
+
+    ``levels`` (G, n_columns), rows distinct. Coarser groupings are worked out once and kept, because the jackknife asks
+    for the same
     ones again with other counts.
     """
 
@@ -40,7 +45,10 @@ class Grouping:
         return len(self.levels)
 
     def coarser(self, columns: Collection[str]) -> tuple[Grouping, IntArray, Callable[[FloatArray], FloatArray]]:
-        """Group by ``columns`` only: (the coarser grouping, each group's number in it (G,), sum from (G, *shape) to its groups)."""
+        """Group by ``columns`` only.
+
+        (the coarser grouping, each group's number in it (G,), sum from (G, *shape) to its groups).
+        """
         key = frozenset(columns)
         if key not in self._coarser:
             kept = [i for i, column in enumerate(self.columns) if column in key]
@@ -54,9 +62,12 @@ class Grouping:
 class GroupSums:
     """Counts and sums by group, for one or many quantities at once.
 
-    ``n``, ``left``, ``right``, ``products`` (G, *shape): number of observations, sum of the first and of the second variable over the
-    observations where *both* are there, and sum of their products. For variances first and second are the same variable and shape is
-    ``(items,)``; for covariance matrices shape is ``(items, items)``. Arrays may have length 1 along an axis where they are the same for
+    ``n``, ``left``, ``right``, ``products`` (G, *shape): number of observations, sum of the first and of the second
+    variable over the
+    observations where *both* are there, and sum of their products. For variances first and second are the same variable
+    and shape is
+    ``(items,)``; for covariance matrices shape is ``(items, items)``. Arrays may have length 1 along an axis where they
+    are the same for
     all. A group may be empty (n = 0).
     """
 
@@ -74,7 +85,7 @@ class GroupSums:
     def sum_of_mean_products(self) -> FloatArray:
         """Sum over groups of left * right / n, shape ``shape``; empty groups add nothing."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            if self.n.ndim == 3 and self.n.shape[1:] == (1, 1):  # noqa: PLR2004  (one count for all pairs: a matrix product will do)
+            if self.n.ndim == 3 and self.n.shape[1:] == (1, 1):
                 per_observation = np.where(self.n > 0, self.right / self.n, 0.0)
                 return np.asarray(self.left[:, :, 0].T @ per_observation[:, 0, :])
             return np.asarray(np.nansum(self.left * self.right / self.n, axis=0))
@@ -93,7 +104,9 @@ class GroupSums:
         a, b = self.left.sum(axis=0) / total, self.right.sum(axis=0) / total
         left = self.left - self.n * a
         right = left if self.right is self.left else self.right - self.n * b
-        return GroupSums(self.grouping, self.n, left, right, self.products - b * self.left - a * self.right + self.n * a * b)
+        return GroupSums(
+            self.grouping, self.n, left, right, self.products - b * self.left - a * self.right + self.n * a * b
+        )
 
     def without(self, column: str, level: int) -> GroupSums:
         """Empty the groups at one level of a column; the grouping stays."""
@@ -110,7 +123,10 @@ class GroupSums:
 
 
 def distinct_rows(codes: IntArray) -> tuple[IntArray, IntArray]:
-    """Number the distinct rows of ``codes`` (N, c): (number of each row (N,), distinct rows in lexicographic order (G, c))."""
+    """Number the distinct rows of ``codes`` (N, c).
+
+    (number of each row (N,), distinct rows in lexicographic order (G, c)).
+    """
     if codes.shape[1] == 0:
         return np.zeros(len(codes), dtype=np.int64), np.zeros((1, 0), dtype=np.int64)
     sizes = codes.max(axis=0, initial=0) + 1
@@ -122,7 +138,9 @@ def distinct_rows(codes: IntArray) -> tuple[IntArray, IntArray]:
 
 def summing(codes: IntArray, n_groups: int) -> Callable[[FloatArray], FloatArray]:
     """Sum of rows by code, as a function from (N, *shape) to (n_groups, *shape)."""
-    indicator = scipy.sparse.csr_matrix((np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(n_groups, len(codes)))
+    indicator = scipy.sparse.csr_matrix(
+        (np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(n_groups, len(codes))
+    )
 
     def add(values: FloatArray) -> FloatArray:
         return np.asarray(indicator @ values.reshape(len(values), -1)).reshape(n_groups, *values.shape[1:])
@@ -131,20 +149,28 @@ def summing(codes: IntArray, n_groups: int) -> Callable[[FloatArray], FloatArray
 
 
 def codes_of(frame: pd.DataFrame, columns: Sequence[str]) -> IntArray:
-    """Integer codes (N, n_columns) of the columns' values, in order of first appearance; a missing value is a DataError."""
+    """Integer codes (N, n_columns) of the columns' values, in order of first appearance.
+
+    A missing value is a DataError.
+    """
     import pandas as pd
 
     coded = np.empty((len(frame), len(columns)), dtype=np.int64)
     for i, column in enumerate(columns):
         codes, _ = pd.factorize(frame[column], sort=False)
         if (codes < 0).any():
-            raise DataError(f"column '{column}' has {int((codes < 0).sum())} missing values; every row needs a value there")
+            raise DataError(
+                f"column '{column}' has {int((codes < 0).sum())} missing values; every row needs a value there"
+            )
         coded[:, i] = codes
     return coded
 
 
 def sums_of_scores(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> GroupSums:
-    """Group sums of ``scores`` (N, items), NaN missing, item by item: shape ``(items,)``; squares stand in ``products``."""
+    """Group sums of ``scores`` (N, items), NaN missing, item by item: shape ``(items,)``.
+
+    Squares stand in ``products``.
+    """
     present = ~np.isnan(scores)
     filled = np.where(present, scores - _typical(scores), 0.0)
     groups, levels = distinct_rows(codes)
@@ -154,7 +180,9 @@ def sums_of_scores(scores: FloatArray, codes: IntArray, columns: Sequence[str]) 
 
 
 def cross_sums(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> GroupSums:
-    """Group sums of all pairs of items, shape ``(items, items)``, each pair over the rows where both are there (N, items, NaN missing).
+    """Group sums of all pairs of items, shape ``(items, items)``, each pair over the rows where both are there.
+
+    N, items, NaN missing.
 
     Rows are laid out as (group, row in group, item), so that one batched product makes all groups' matrices at once.
     """

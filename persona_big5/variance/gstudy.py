@@ -1,4 +1,7 @@
-"""Generalizability theory on any long table: the G study (components and coefficients) and the D study (what a cheaper design would give)."""
+"""Generalizability theory on any long table.
+
+The G study (components and coefficients) and the D study (what a cheaper design would give).
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ REPLICATES = "replicates"
 
 @dataclass(frozen=True, slots=True)
 class GCoefficients:
-    """Universe-score variance, relative (``g_coefficient``) and absolute (``phi``) generalizability, and the absolute SEM."""
+    """Universe-score variance, relative.
+
+    (``g_coefficient``) and absolute (``phi``) generalizability, and the absolute SEM.
+    """
 
     g_coefficient: float
     phi: float
@@ -38,7 +44,8 @@ class GCoefficients:
 class GStudy:
     """Components of a G study with the coefficients of the design it was made with.
 
-    ``n_conditions`` {facet: number of its conditions, per level of what it is nested in (mean where they differ)}; ``replicates`` are
+    ``n_conditions`` {facet: number of its conditions, per level of what it is nested in (mean where they differ)};
+    ``replicates`` are
     repeated observations that no facet tells apart. ``dropped`` {effect: reason}. ``columns`` {effect: its columns}.
     """
 
@@ -54,9 +61,12 @@ class GStudy:
         return f"{component_lines(self.effects)}\nE rho^2 {c.g_coefficient:.3f}   Phi {c.phi:.3f}   SEM {c.sem:.3f}"
 
     def with_conditions(self, n_conditions: Mapping[str, float]) -> GCoefficients:
-        """Coefficients of a design with other numbers of conditions (a D study); facets not named keep the number they had.
+        """Coefficients of a design with other numbers of conditions (a D study).
 
-        Brennan (2001), ch. 4: an effect within the objects is universe score; any other is absolute error, and relative error too where it
+        Facets not named keep the number they had.
+
+        Brennan (2001), ch. 4: an effect within the objects is universe score; any other is absolute error, and relative
+        error too where it
         involves the objects, each divided by the numbers of conditions of its facets.
         """
         numbers = {**self.n_conditions, **n_conditions}
@@ -81,17 +91,23 @@ class GStudy:
 def variance_components(
     frame: pd.DataFrame, object_columns: Sequence[str], facets: Sequence[Facet], *, score: str = "score"
 ) -> GStudy:
-    """G study of a long table: all main effects and interactions of the object of measurement and the facets, all random.
+    """G study of a long table.
+
+    All main effects and interactions of the object of measurement and the facets, all random.
 
     Parameters
     ----------
-    frame : one row per observation with ``score``, or a table of group sums with ``n``, ``sum``, ``sum_of_squares`` (see ``group_sums``)
+    frame : one row per observation with ``score``, or a table of group sums with ``n``, ``sum``, ``sum_of_squares``
+        (see ``group_sums``)
         whose other columns hold every level at which two observations differ
-    object_columns : columns whose combinations are the objects of measurement (``["persona"]``, or ``["llm", "persona"]``)
+    object_columns : columns whose combinations are the objects of measurement (``["persona"]``, or ``["llm",
+        "persona"]``)
     facets : the facets of generalisation, see ``parse_facets``
 
-    Rows with a missing score are left out. Raises DataError for missing columns, NotEstimableError where nothing can be estimated.
-    Coefficients: Brennan (2001), Generalizability Theory, ch. 4. Agrees with expected mean squares on balanced data to 1e-8 and with lme4's
+    Rows with a missing score are left out. Raises DataError for missing columns, NotEstimableError where nothing can be
+    estimated.
+    Coefficients: Brennan (2001), Generalizability Theory, ch. 4. Agrees with expected mean squares on balanced data to
+    1e-8 and with lme4's
     REML within 2 % of the total variance on unbalanced data (tests/variance).
     """
     design = [*(Facet(column) for column in object_columns), *facets]
@@ -111,7 +127,10 @@ def g_study(
     *,
     dropped: Mapping[str, str],
 ) -> GStudy:
-    """G study from group sums of shape ``(1,)`` and effects that are known to be identified (see ``variance_components``)."""
+    """G study from group sums of shape ``(1,)`` and effects that are known to be identified.
+
+    See ``variance_components``.
+    """
     solution = moment_equations(sums, effects).solve()
     names = list(solution)
     raw = np.array([values[0] for values in solution.values()])
@@ -142,22 +161,24 @@ def _sums(frame: pd.DataFrame, columns: Sequence[str], score: str) -> GroupSums:
     summed = {"n", "sum", "sum_of_squares"} <= set(frame.columns)
     needed = [*columns, *(() if summed else (score,))]
     if missing := [column for column in needed if column not in frame.columns]:
-        raise DataError(f"no column {', '.join(map(repr, missing))}; the table has {', '.join(map(repr, frame.columns))}")
+        raise DataError(
+            f"no column {', '.join(map(repr, missing))}; the table has {', '.join(map(repr, frame.columns))}"
+        )
     if summed:
         table = frame
     else:  # the mean is taken off before squaring, so that it costs no digits
         table = group_sums(frame[needed].assign(**{score: frame[score] - frame[score].mean()}), columns, score)
     groups, levels = distinct_rows(codes_of(table, columns))
     add = summing(groups, len(levels))
-    n, total, squares = (
-        add(table[column].to_numpy(dtype=float)[:, None]) for column in ("n", "sum", "sum_of_squares")
-    )
+    n, total, squares = (add(table[column].to_numpy(dtype=float)[:, None]) for column in ("n", "sum", "sum_of_squares"))
     return GroupSums(Grouping(columns, levels), n, total, total, squares)
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionStudy:
-    """What other designs would give. ``grid``: one row per design with its numbers, ``g``, ``phi`` and ``calls`` per object.
+    """What other designs would give.
+
+    ``grid``: one row per design with its numbers, ``g``, ``phi`` and ``calls`` per object.
 
     ``cheapest`` {wanted phi: the row with the fewest calls that reaches it, or None}.
     """
@@ -176,12 +197,22 @@ class DecisionStudy:
 def decision_study(
     study: GStudy, conditions: Mapping[str, Sequence[int]], *, wanted_phi: Sequence[float] = (0.7, 0.8, 0.9)
 ) -> DecisionStudy:
-    """Coefficients over a grid of numbers of conditions, {facet: numbers to try}; calls = product of the numbers (items asked one by one)."""
+    """Coefficients over a grid of numbers of conditions, {facet: numbers to try}.
+
+    Calls = product of the numbers (items asked one by one).
+    """
     grid = []
     for numbers in product(*conditions.values()):
         design = dict(zip(conditions, numbers, strict=True))
         c = study.with_conditions(design)
-        grid.append({**{f"n_{facet}s": n for facet, n in design.items()}, "g": c.g_coefficient, "phi": c.phi, "calls": prod(numbers)})
+        grid.append(
+            {
+                **{f"n_{facet}s": n for facet, n in design.items()},
+                "g": c.g_coefficient,
+                "phi": c.phi,
+                "calls": prod(numbers),
+            }
+        )
     cheapest: dict[float, dict[str, float] | None] = {}
     for wanted in wanted_phi:
         reached = [row for row in grid if row["phi"] >= wanted]

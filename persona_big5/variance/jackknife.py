@@ -1,8 +1,11 @@
 """Intervals by leaving out one level of each crossed facet at a time.
 
-Levels of facets (llms, personas, items) are what a claim generalises to, so they are what is resampled, never rows. For a facet with n levels
-V_f = (n - 1)/n * sum((theta_(j) - mean theta)^2); the facets' variances add up, because each facet brings its own sampling error. With two
-facets the error that belongs to single cells is in both terms and is taken off once for the components that rest on cells (the full cell and
+Levels of facets (llms, personas, items) are what a claim generalises to, so they are what is resampled, never rows. For
+a facet with n levels
+V_f = (n - 1)/n * sum((theta_(j) - mean theta)^2); the facets' variances add up, because each facet brings its own
+sampling error. With two
+facets the error that belongs to single cells is in both terms and is taken off once for the components that rest on
+cells (the full cell and
 the residual). Estimate +- t sqrt(V), df = (sum V_f)^2 / sum(V_f^2 / (n_f - 1)) (Satterthwaite).
 """
 
@@ -54,7 +57,8 @@ def leave_one_out(
 ) -> Replicates:
     """Compute ``statistic`` of the components again with each level of each facet left out in turn.
 
-    ``facets``: columns of ``sums`` to resample (use :func:`resampled_facets`); an llm goes with its variants because they carry its code.
+    ``facets``: columns of ``sums`` to resample (use :func:`resampled_facets`); an llm goes with its variants because
+    they carry its code.
     """
     replicates: dict[str, FloatArray] = {}
     for facet in facets:
@@ -69,7 +73,8 @@ def interval(
 ) -> tuple[FloatArray, FloatArray]:
     """Lower and upper ends, of the shape of ``estimate``, untruncated; NaN where no facet could be resampled.
 
-    ``cell_variance`` is the sampling variance that belongs to single cells; it is taken off once where two facets are resampled, never below
+    ``cell_variance`` is the sampling variance that belongs to single cells; it is taken off once where two facets are
+    resampled, never below
     the larger of the two facets' own variances.
     """
     if not replicates.by_facet:
@@ -85,7 +90,7 @@ def interval(
     with np.errstate(divide="ignore", invalid="ignore"):
         df = total**2 / (stacked**2 / weights).sum(axis=0)
     df = np.where(np.isfinite(df), df, min(freedoms))
-    if cell_variance is not None and len(variances) == 2:  # noqa: PLR2004
+    if cell_variance is not None and len(variances) == 2:
         total = np.maximum(total - cell_variance, stacked.max(axis=0))
     half = scipy.stats.t.ppf(0.5 + confidence / 2, df) * np.sqrt(total)
     return estimate - half, estimate + half
@@ -102,8 +107,10 @@ class CellVariance:
 def cell_variance(cells: GroupSums, facet: str) -> CellVariance:
     """Variance over cells of each cell's own contribution to a component, divided by the number of cells.
 
-    ``cells``: sums by full cell, shape ``(items,)``; contributions are averaged over items. A cell contributes its within-cell variance to
-    the residual, and its squared deviation from the additive effects of ``facet`` and of everything else to the full cell.
+    ``cells``: sums by full cell, shape ``(items,)``; contributions are averaged over items. A cell contributes its
+    within-cell variance to
+    the residual, and its squared deviation from the additive effects of ``facet`` and of everything else to the full
+    cell.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         means = np.where(cells.n > 0, cells.left / cells.n, np.nan)

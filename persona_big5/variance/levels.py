@@ -1,4 +1,7 @@
-"""How much is what: variance components item by item, then averaged over items (the trace of each level's covariance matrix / items)."""
+"""How much is what.
+
+Variance components item by item, then averaged over items (the trace of each level's covariance matrix / items).
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,12 @@ PERSONA_EFFECTS = ("persona", "llm:persona")
 class LevelComponents:
     """Variance components by level, averaged over items, and item by item.
 
-    ``by_item`` {effect: (items,)} raw estimates. ``run_to_persona`` is averaged run / averaged (persona + llm:persona). ``run_reason`` says
-    why runs could not be told from their cell ("" where they could). ``dropped`` {effect: reason}. ``resampled`` names the facets that
-    intervals generalise over, ``few_levels`` those of them with fewer than 10 levels, ``not_resampled`` the facets with fewer than 4.
+    ``by_item`` {effect: (items,)} raw estimates. ``run_to_persona`` is averaged run / averaged (persona + llm:persona).
+    ``run_reason`` says
+    why runs could not be told from their cell ("" where they could). ``dropped`` {effect: reason}. ``resampled`` names
+    the facets that
+    intervals generalise over, ``few_levels`` those of them with fewer than 10 levels, ``not_resampled`` the facets with
+    fewer than 4.
     """
 
     components: dict[str, Component]
@@ -58,10 +64,13 @@ def level_components(scores: FloatArray, codes: IntArray, facets: Sequence[Facet
     ----------
     scores : shape (N, items), one row per run of a cell, NaN missing (each item uses the rows where it is there)
     codes : shape (N, facets), integer codes of the facets' columns, in the order of ``facets``
-    facets : facets of a cell (never items or runs); main effects, two-way interactions and the full cell are estimated, runs are the residual
+    facets : facets of a cell (never items or runs); main effects, two-way interactions and the full cell are estimated,
+        runs are the residual
 
-    Effects that cannot be told apart are dropped and named. Raises NotEstimableError where nothing can be estimated. Agrees with expected
-    mean squares on balanced data to 1e-8 and with lme4's REML within 2 % of the total variance on unbalanced data (tests/variance).
+    Effects that cannot be told apart are dropped and named. Raises NotEstimableError where nothing can be estimated.
+    Agrees with expected
+    mean squares on balanced data to 1e-8 and with lme4's REML within 2 % of the total variance on unbalanced data
+    (tests/variance).
     """
     sums = sums_of_scores(scores, codes, [facet.column for facet in facets])
     all_effects = level_effects(facets)
@@ -80,7 +89,7 @@ def level_components(scores: FloatArray, codes: IntArray, facets: Sequence[Facet
     resampled = resampled_facets(sums, [facet.column for facet in facets if not facet.nested_in])
     replicates = leave_one_out(sums, identified.effects, resampled, _averaged)
     of_cells = {}
-    if len(resampled) == 2 and not single_runs:  # noqa: PLR2004
+    if len(resampled) == 2 and not single_runs:
         own = cell_variance(sums, resampled[-1])
         of_cells = {RUN: own.residual} | {name: own.full_cell for name in names if name == all_effects[-1].name}
     return LevelComponents(
@@ -116,7 +125,10 @@ def _why_run_is_no_noise(sums: GroupSums) -> str:
 
 
 def _run_to_persona(names: Sequence[str], averaged: FloatArray, replicates: Replicates) -> Ratio | None:
-    """Averaged run over averaged (persona + llm:persona), each component truncated at 0; None without persona variance."""
+    """Averaged run over averaged (persona + llm:persona), each component truncated at 0.
+
+    None without persona variance.
+    """
     persona = [i for i, name in enumerate(names) if name in PERSONA_EFFECTS]
 
     def ratio(components: FloatArray) -> FloatArray:

@@ -1,9 +1,13 @@
 """Variance and covariance components by the method of moments, from group sums alone.
 
-Henderson's method I (Henderson 1953, Biometrics 9, 226-252; Searle, Casella & McCulloch 1992, ch. 5): for every effect e the sum over its
-levels of (sum of y)^2 / n is set equal to its expectation, which is linear in the components; the linear system is solved. Unbiased for
-any crossed or nested random design, whatever is missing, and identical to analysis of variance by expected mean squares where the data are
-balanced. With products of two variables in the place of squares the same equations give covariance components, so the variances are the
+Henderson's method I (Henderson 1953, Biometrics 9, 226-252; Searle, Casella & McCulloch 1992, ch. 5): for every effect
+e the sum over its
+levels of (sum of y)^2 / n is set equal to its expectation, which is linear in the components; the linear system is
+solved. Unbiased for
+any crossed or nested random design, whatever is missing, and identical to analysis of variance by expected mean squares
+where the data are
+balanced. With products of two variables in the place of squares the same equations give covariance components, so the
+variances are the
 diagonal of the matrices because they are one computation.
 """
 
@@ -31,7 +35,8 @@ SINGULAR = 1e-10
 class Moments:
     """The moment equations of a design, ready to solve.
 
-    ``matrix`` (E + 1, E + 1, *shape) times the components equals ``sums`` (E + 1, *shape); the last row and column are the residual's.
+    ``matrix`` (E + 1, E + 1, *shape) times the components equals ``sums`` (E + 1, *shape); the last row and column are
+    the residual's.
     ``matrix`` may have length 1 along an axis of shape that shares its counts.
     """
 
@@ -40,7 +45,10 @@ class Moments:
     sums: FloatArray
 
     def solve(self) -> dict[str, FloatArray]:
-        """Components by name, each of shape ``shape``, untruncated; NaN where the equations of a quantity are singular."""
+        """Components by name, each of shape ``shape``, untruncated.
+
+        NaN where the equations of a quantity are singular.
+        """
         shape = np.broadcast_shapes(self.matrix.shape[2:], self.sums.shape[1:])
         matrix = np.moveaxis(self.matrix, (0, 1), (-2, -1))
         sums = np.moveaxis(np.broadcast_to(self.sums, (len(self.names), *shape)), 0, -1)
@@ -61,7 +69,7 @@ def moment_equations(sums: GroupSums, effects: Sequence[Effect]) -> Moments:
     Raises NotEstimableError where fewer than two observations are left.
     """
     sums = sums.centred()
-    if sums.n.sum(axis=0).max() < 2:  # noqa: PLR2004
+    if sums.n.sum(axis=0).max() < 2:
         raise NotEstimableError("fewer than two answers: no variance can be computed")
     grouped = _group(sums, effects)
     names = (*(effect.name for effect in effects), RESIDUAL)
@@ -69,7 +77,10 @@ def moment_equations(sums: GroupSums, effects: Sequence[Effect]) -> Moments:
 
 
 def same_design(moments: Moments, sums: GroupSums, effects: Sequence[Effect]) -> Moments:
-    """The equations of other answers to the same design (same groups, same answers missing): the coefficients are taken over."""
+    """The equations of other answers to the same design (same groups, same answers missing).
+
+    The coefficients are taken over.
+    """
     sums = sums.centred()
     return Moments(moments.names, moments.matrix, _moments(sums, _group(sums, effects), effects))
 
@@ -97,7 +108,10 @@ def _coefficients(sums: GroupSums, grouped: dict[frozenset[str], GroupSums], eff
 
 
 def _group(sums: GroupSums, effects: Sequence[Effect]) -> dict[frozenset[str], GroupSums]:
-    """Group sums of every effect, and of every union of two effects, each from the smallest table that holds its columns."""
+    """Group sums of every effect.
+
+    And of every union of two effects, each from the smallest table that holds its columns.
+    """
     wanted = {e.columns | f.columns for e in effects for f in effects}
     tables = {sums.columns: sums}
     for columns in sorted(wanted, key=lambda columns: (-len(columns), sorted(columns))):
@@ -108,7 +122,10 @@ def _group(sums: GroupSums, effects: Sequence[Effect]) -> dict[frozenset[str], G
 
 
 def _expected(grouped: dict[frozenset[str], GroupSums], e: Effect, f: Effect) -> FloatArray:
-    """Coefficient of the component of f in the uncorrected sum of squares of e: sum over g in e of (sum over h in f of n_gh^2) / n_g."""
+    """Coefficient of the component of f in the uncorrected sum of squares of e.
+
+    Sum over g in e of (sum over h in f of n_gh^2) / n_g.
+    """
     of_e = grouped[e.columns]
     if f.columns <= e.columns:
         return of_e.n.sum(axis=0)

@@ -77,7 +77,7 @@ def test_extremity_counts_answers_given():
 def test_what_cannot_be_told_apart():
     with pytest.raises(NotEstimableError, match="all are keyed alike"):
         style(np.ones((3, 5)), np.ones(5, dtype=int))
-    with pytest.raises(NotEstimableError, match="answered items of both directions; there is none"):
+    with pytest.raises(NotEstimableError, match="answered items of both directions; there are 0"):
         style(np.array([[1, np.nan, np.nan, 2, 3.0]]))
     with pytest.raises(NotEstimableError, match="a scale with items keyed both ways"):
         overall_acquiescence([])

@@ -35,7 +35,9 @@ def two_level(shared):
 @pytest.fixture(scope="module")
 def reference(shared):
     found = json.loads((shared / "reference" / "ref" / "two_level" / "covariance_components.json").read_text())
-    return {name: np.array(value["data"]) for name, value in found.items() if isinstance(value, dict) and "data" in value}
+    return {
+        name: np.array(value["data"]) for name, value in found.items() if isinstance(value, dict) and "data" in value
+    }
 
 
 def test_matrices_by_level_equal_reference(two_level, reference):
@@ -61,7 +63,12 @@ def test_variances_are_the_diagonals_of_the_matrices(two_level):
     _, scores, codes = two_level
     matrices = effect_covariance(moment_equations(cross_sums(scores, codes, ["llm", "persona"]), level_effects(FACETS)))
     split = level_components(scores, codes, FACETS)
-    for effect, residual in (("llm", "llm"), ("persona", "persona"), ("llm:persona", "llm:persona"), ("run", "residual")):
+    for effect, residual in (
+        ("llm", "llm"),
+        ("persona", "persona"),
+        ("llm:persona", "llm:persona"),
+        ("run", "residual"),
+    ):
         np.testing.assert_allclose(split.by_item[effect], np.diag(matrices[residual]), atol=1e-10)
 
 
@@ -73,7 +80,11 @@ def test_missing_answers_are_paired_off_not_filled(two_level):
     rows = np.isfinite(holed[:, :2]).all(axis=1)
     alone = respondent_covariance(cross_sums(holed[rows, :2], codes[rows], ["llm", "persona"]), ["llm", "persona"]).run
     assert found[0, 1] == pytest.approx(alone[0, 1], abs=1e-10)
-    np.testing.assert_allclose(found, respondent_covariance(cross_sums(scores[:, :4], codes, ["llm", "persona"]), ["llm", "persona"]).run, atol=0.05)
+    np.testing.assert_allclose(
+        found,
+        respondent_covariance(cross_sums(scores[:, :4], codes, ["llm", "persona"]), ["llm", "persona"]).run,
+        atol=0.05,
+    )
 
 
 def read_runs(path):
@@ -132,7 +143,11 @@ def test_one_respondent_has_no_matrix_between_respondents():
 
 def draw(random, variances, n_llms=8, n_personas=60, runs=5, n_items=8):
     llm, persona, _ = (axis.ravel() for axis in np.indices((n_llms, n_personas, runs)))
-    sizes = {"llm": (n_llms, llm), "persona": (n_personas, persona), "llm:persona": (n_llms * n_personas, llm * n_personas + persona)}
+    sizes = {
+        "llm": (n_llms, llm),
+        "persona": (n_personas, persona),
+        "llm:persona": (n_llms * n_personas, llm * n_personas + persona),
+    }
     scores = np.sqrt(variances["run"]) * random.normal(size=(len(llm), n_items))
     for effect, (n, codes) in sizes.items():
         scores += np.sqrt(variances[effect]) * random.normal(size=(n, n_items))[codes]
@@ -160,6 +175,8 @@ def test_estimates_are_unbiased_where_answers_are_missing():
     for _ in range(40):
         scores, codes = draw(random, variances, n_personas=20, runs=3, n_items=20)
         holed = np.where(random.random(scores.shape) < 0.25, np.nan, scores)
-        found.append([component.estimate_raw for component in level_components(holed, codes, FACETS).components.values()])
+        found.append(
+            [component.estimate_raw for component in level_components(holed, codes, FACETS).components.values()]
+        )
     error = np.std(found, axis=0) / np.sqrt(len(found))
     assert (np.abs(np.mean(found, axis=0) - list(variances.values())) < 3.5 * error).all()

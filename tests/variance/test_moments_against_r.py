@@ -26,7 +26,9 @@ def raw(study):
 
 def test_balanced_crossed_design_equals_expected_mean_squares(shared):
     study, reference = g_study(shared, "Gleser.csv", ["person"], "item,judge", "y")
-    expected = {name.replace("Residual", "residual"): value for name, value in reference["anova_ems_untruncated"].items()}
+    expected = {
+        name.replace("Residual", "residual"): value for name, value in reference["anova_ems_untruncated"].items()
+    }
     assert raw(study) == pytest.approx(expected, abs=1e-8)
     assert study.effects["judge"].estimate == 0
     assert study.effects["judge"].estimate_raw == pytest.approx(-0.01414141414, abs=1e-8)
@@ -34,7 +36,9 @@ def test_balanced_crossed_design_equals_expected_mean_squares(shared):
 
 def test_nested_runs_crossed_with_items_equal_expected_mean_squares(shared):
     study, reference = g_study(shared, "sim_gstudy.csv.gz", ["model", "persona"], "item,run/model:persona", "y")
-    expected = {name.replace("Residual", "residual"): v for name, v in reference["anova_ems"]["variance_run_nested"].items()}
+    expected = {
+        name.replace("Residual", "residual"): v for name, v in reference["anova_ems"]["variance_run_nested"].items()
+    }
     assert set(expected) == set(raw(study))
     assert raw(study) == pytest.approx(expected, abs=1e-8)
     cell = reference["coefficients_at_design_n"]["object_cell_model_x_persona__random_item_run"]
@@ -47,7 +51,11 @@ def test_runs_crossed_with_everything_give_all_fifteen_components(shared):
     study, reference = g_study(shared, "sim_gstudy.csv.gz", ["model", "persona"], "item,run", "y")
     expected = reference["anova_ems"]["variance_full_crossed_15"]
     letters = {"model": "m", "persona": "p", "item": "i", "run": "r"}
-    found = {"".join(letters[column] for column in name.split(":")): value for name, value in raw(study).items() if name != "residual"}
+    found = {
+        "".join(letters[column] for column in name.split(":")): value
+        for name, value in raw(study).items()
+        if name != "residual"
+    }
     assert {**found, "mpir": raw(study)["residual"]} == pytest.approx(expected, abs=1e-8)
 
 
@@ -63,8 +71,20 @@ def test_decision_study_equals_reference_grid(shared):
     ("name", "object_columns", "facets", "score", "expected"),
     [
         ("Dyestuff.csv", ["Batch"], "", "Yield", {"Batch": 1764.05, "residual": 2451.25}),
-        ("Pastes.csv", ["batch"], "cask/batch", "strength", {"batch": 1.657309, "cask:(batch)": 8.433667, "residual": 0.678}),
-        ("Penicillin.csv", ["sample"], "plate", "diameter", {"sample": 3.730918, "plate": 0.716908, "residual": 0.302415}),
+        (
+            "Pastes.csv",
+            ["batch"],
+            "cask/batch",
+            "strength",
+            {"batch": 1.657309, "cask:(batch)": 8.433667, "residual": 0.678},
+        ),
+        (
+            "Penicillin.csv",
+            ["sample"],
+            "plate",
+            "diameter",
+            {"sample": 3.730918, "plate": 0.716908, "residual": 0.302415},
+        ),
     ],
 )
 def test_textbook_data_equal_closed_form(shared, name, object_columns, facets, score, expected):
@@ -73,12 +93,16 @@ def test_textbook_data_equal_closed_form(shared, name, object_columns, facets, s
 
 
 def test_unbalanced_components_are_close_to_reml(shared):
-    study, reference = g_study(shared, "sim_gstudy_unbalanced.csv.gz", ["model", "persona"], "item,run/model:persona", "y")
+    study, reference = g_study(
+        shared, "sim_gstudy_unbalanced.csv.gz", ["model", "persona"], "item,run/model:persona", "y"
+    )
     lmer = {name.replace("Residual", "residual"): v for name, v in reference["lmer"]["variance_components"].items()}
     assert raw(study) == pytest.approx(lmer, abs=0.02 * sum(lmer.values()))
 
 
-@pytest.mark.parametrize(("name", "object_columns", "facets"), [("VerbAgg.csv", ["id"], "item"), ("sai_FLAT", ["id"], "time,item")])
+@pytest.mark.parametrize(
+    ("name", "object_columns", "facets"), [("VerbAgg.csv", ["id"], "item"), ("sai_FLAT", ["id"], "time,item")]
+)
 def test_crossed_questionnaire_data_are_close_to_reml(shared, name, object_columns, facets):
     reference = json.loads((shared / "reference" / "ref" / "gtheory" / f"{name.split('.')[0]}.json").read_text())
     if name == "VerbAgg.csv":
@@ -128,14 +152,20 @@ def test_group_sums_give_the_components_of_the_observations(shared):
 
 def test_adding_a_constant_changes_nothing():
     random = np.random.default_rng(5)
-    table = pd.DataFrame({"p": np.repeat(np.arange(20), 6), "i": np.tile(np.arange(6), 20), "score": random.normal(size=120)})
+    table = pd.DataFrame(
+        {"p": np.repeat(np.arange(20), 6), "i": np.tile(np.arange(6), 20), "score": random.normal(size=120)}
+    )
     moved = table.assign(score=table["score"] + 1e6)
     facets = parse_facets("i")
-    assert raw(variance_components(moved, ["p"], facets)) == pytest.approx(raw(variance_components(table, ["p"], facets)), abs=1e-6)
+    assert raw(variance_components(moved, ["p"], facets)) == pytest.approx(
+        raw(variance_components(table, ["p"], facets)), abs=1e-6
+    )
 
 
 def test_effects_that_cannot_be_told_apart_are_named():
-    table = pd.DataFrame({"p": [1, 1, 2, 2, 3, 3], "group": ["a", "a", "b", "b", "c", "c"], "score": [1.0, 2, 4, 5, 3, 3]})
+    table = pd.DataFrame(
+        {"p": [1, 1, 2, 2, 3, 3], "group": ["a", "a", "b", "b", "c", "c"], "score": [1.0, 2, 4, 5, 3, 3]}
+    )
     study = variance_components(table, ["p"], parse_facets("group"))
     assert list(study.effects) == ["p", "residual"]
     assert study.dropped["group"] == "its levels are those of p: the two cannot be told apart"
