@@ -172,7 +172,7 @@ def open_door() -> Iterator[Door]:
         litellm.telemetry = False
         litellm.drop_params = False
         litellm.custom_provider_map = [{"provider": PREFIX.rstrip("/"), "custom_handler": _simulated_provider(litellm)}]
-        for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx", "openai"):
+        for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         yield Door(litellm)
 

@@ -166,7 +166,12 @@ def _run_loop(survey: _Survey) -> None:
     """Run the survey in a loop of its own, in another thread where this one already has a loop (a notebook)."""
     if _has_loop():
         with ThreadPoolExecutor(1) as executor:
-            executor.submit(asyncio.run, survey.run()).result()
+            asking = executor.submit(asyncio.run, survey.run())
+            try:
+                asking.result()
+            except KeyboardInterrupt:
+                survey.loop.call_soon_threadsafe(survey.interrupt)
+                asking.result()
     else:
         asyncio.run(survey.run())
 
@@ -191,6 +196,7 @@ class _Survey:
 
     store: Store = field(init=False)
     door: Door = field(init=False)
+    loop: asyncio.AbstractEventLoop = field(init=False)
     interruption: asyncio.Event = field(init=False)
     settled: set[str] = field(default_factory=set)
     settled_before: int = 0
@@ -244,37 +250,40 @@ class _Survey:
 
     async def run(self) -> None:
         """Ask all llms side by side until nothing is open or something stops it."""
-        self.interruption = asyncio.Event()
+        self.loop, self.interruption = asyncio.get_running_loop(), asyncio.Event()
         self.asking_since = time.monotonic()
+        asking = asyncio.gather(*(self._ask_llm(llm) for llm in self.study.llms))
         try:
-            with self._stop_on_signal():
-                await asyncio.gather(*(self._ask_llm(llm) for llm in self.study.llms))
+            with self._on_signal(asking):
+                await asking
         except asyncio.CancelledError:
             if not self.interruption.is_set():
                 raise
         finally:
             await self.door.close()
 
+    def interrupt(self) -> None:
+        """Take no new calls, and try none again; those in flight end."""
+        self.stopped = "interrupted"
+        self.interruption.set()
+
     @contextmanager
-    def _stop_on_signal(self) -> Iterator[None]:
+    def _on_signal(self, asking: asyncio.Future[list[None]]) -> Iterator[None]:
         """Turn the first Ctrl-C into a clean stop and the second into leaving the calls in flight."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        loop = asyncio.get_running_loop()
-        whole = asyncio.current_task(loop)
 
         def stop() -> None:
-            if self.interruption.is_set() and whole is not None:
-                whole.cancel()
-            self.stopped = "interrupted"
-            self.interruption.set()
+            if self.interruption.is_set():
+                asking.cancel()
+            self.interrupt()
 
-        loop.add_signal_handler(signal.SIGINT, stop)
+        self.loop.add_signal_handler(signal.SIGINT, stop)
         try:
             yield
         finally:
-            loop.remove_signal_handler(signal.SIGINT)
+            self.loop.remove_signal_handler(signal.SIGINT)
 
     async def _ask_llm(self, llm: Llm) -> None:
         sessions, pace = self._open_sessions(llm), Pace(llm.limits)
@@ -316,7 +325,7 @@ class _Survey:
         price = self.door.price(session.llm, session.variant)
         if price is None:
             return 0.0
-        replied = max((v for k, v in session.llm.decoding.items() if k in _TOKEN_LIMITS), default=0)
+        replied = max(session.llm.decoding.get(name) or 0 for name in _TOKEN_LIMITS)
         return _tokens(session_messages(session)) * price[0] + replied * price[1]
 
     async def _ask(self, session: Session, pace: Pace) -> None:
@@ -383,7 +392,7 @@ class _Survey:
             answers = parse_session(None, "content_filter", session, exchange_id=exchange.id)
         elif failure.kind in {"access", "unreachable"}:
             if not will_retry:
-                self.dropped[session.llm.id] = self._what_to_mend(session.llm, failure)
+                self.dropped[session.llm.id] = self._what_to_mend(session, failure)
         elif not will_retry:
             answers = [
                 _failed(administration.id, exchange.id, str(failure)) for administration in session.administrations
@@ -396,12 +405,13 @@ class _Survey:
             self.unsettled += failure is not None and failure.kind != "filtered"
             self.states.update(answer.state for answer in answers)
 
-    def _what_to_mend(self, llm: Llm, failure: Failure) -> str:
+    def _what_to_mend(self, session: Session, failure: Failure) -> str:
+        llm, where = session.llm, self.door.address(session.llm)
         if failure.kind == "unreachable":
-            where = self.door.address(llm)
             return f"llm {llm.id}: nothing answers at {where} ({failure}); start the server or mend api_base"
         key = f"the key in {llm.api_key_env}" if llm.api_key_env else "its key"
-        return f"llm {llm.id}: {self.door.address(llm)} refuses access ({failure}); check {key} and the name {llm.name}"
+        name = session.variant.name or llm.name
+        return f"llm {llm.id}: {where} refuses access ({failure}); check {key} and the name {name}"
 
     def summary(self) -> RunSummary:
         """Return what the execution came to; raise AccessError if no llm was left to ask."""

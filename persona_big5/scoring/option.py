@@ -33,6 +33,7 @@ _NEITHER = {"neither", "neutral", "neither agree nor disagree"}
 
 _COUNT = r"\d{1,12}(?:\.\d{1,12})?"
 _NUMBER = rf"(?:[-+]?{_COUNT}|{'|'.join(_NUMBER_WORDS)})"
+_NOTHING = r"(?!)"  # matches no text
 _BETWEEN_WORDS = r"[^\w\n]+"
 _OPENING = r"(?:[\s\"'()\[{<|:.,]|-(?!\d))*"  # a minus belongs to its number
 _SEPARATOR = r"[\s\"')\]}:.,;=|(\[-]*"
@@ -147,7 +148,7 @@ class _Reader:
         self.ends = (min(self.by_value), max(self.by_value))
         self.by_words = self._phrases()
         longest_first = sorted(self.by_words, key=len, reverse=True)
-        label = "|".join(_BETWEEN_WORDS.join(map(re.escape, words)) for words in longest_first)
+        label = "|".join(_BETWEEN_WORDS.join(map(re.escape, words)) for words in longest_first) or _NOTHING
         neither = _BETWEEN_WORDS.join(("neither", r"\w+", "n?or", r"\w+"))
         self.label = re.compile(rf"\b(?:(?P<neither>{neither})|(?P<label>{label}))(?![\w'])")
         lettered = "abcdefghijk"[: len(shown)]
@@ -176,9 +177,8 @@ class _Reader:
             words = _words(label)
             orders = permutations(words) if len(words) == 2 else [words]
             for order in orders:
-                if order:
-                    named.setdefault(tuple(order), set()).add(i)
-        return {words: owners.pop() for words, owners in named.items() if len(owners) == 1}
+                named.setdefault(tuple(order), set()).add(i)
+        return {words: owners.pop() for words, owners in named.items() if words and len(owners) == 1}
 
     def _scale_echo(self, label: str) -> re.Pattern[str]:
         low, high = (re.escape(f"{end:g}") for end in self.ends)
@@ -334,7 +334,7 @@ def _reader(shown: Shown) -> _Reader:
 
 
 def _successor(number: str) -> str:
-    return str(int(number) + 1) if number.isdecimal() and len(number) < 3 else r"(?!)"
+    return str(int(number) + 1) if number.isdecimal() and len(number) < 3 else _NOTHING
 
 
 def _negated(body: str, at: int) -> bool:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
+import threading
+import time
+from contextlib import closing
 
 import pytest
 from runner_studies import N_ITEMS, N_PERSONAS, fake_endpoint, loopback, make_study, one, states
@@ -231,6 +236,14 @@ def test_a_wrong_key_stops_at_the_probe_and_appears_nowhere(tmp_path, db, monkey
         assert key.encode() not in file.read_bytes()
 
 
+def test_a_fine_tune_that_the_server_does_not_have_is_named(tmp_path, db):
+    error = json.dumps({"error": {"message": "The model `tuned` does not exist.", "code": 404}})
+    with fake_endpoint(404, error) as (url, _):
+        llm = loopback(url, variants=[{"id": "tuned", "name": "hosted_vllm/tuned"}])
+        with pytest.raises(AccessError, match=r"does not exist.*the name hosted_vllm/tuned$"):
+            run_study(make_study(tmp_path, [llm]), db)
+
+
 def test_a_missing_key_is_named_before_anything_is_sent(tmp_path, db, endpoint, monkeypatch):
     monkeypatch.delenv("LOOP_KEY", raising=False)
     study = make_study(tmp_path, [loopback(endpoint.url, api_key_env="LOOP_KEY")])
@@ -302,3 +315,24 @@ def test_inside_a_running_loop_as_in_a_notebook(tmp_path, db, endpoint):
         return run_study(study, db, limit=3)
 
     assert asyncio.run(cell()).asked == 3
+
+
+def test_an_interruption_in_a_notebook_lets_calls_in_flight_end(tmp_path, db, endpoint):
+    endpoint.config(latency_ms=100)
+    study = make_study(tmp_path, [loopback(endpoint.url, limits={"concurrency": 2})])
+
+    def interrupt():
+        while endpoint.stats()["paid"] < 2:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    async def cell():
+        threading.Thread(target=interrupt).start()
+        return run_study(study, db)
+
+    with closing(asyncio.new_event_loop()) as loop:
+        summary = loop.run_until_complete(cell())
+
+    assert summary.stopped == "interrupted"
+    assert summary.states == {"answered": endpoint.stats()["paid"]}
+    assert summary.asked < CALLS

@@ -11,6 +11,7 @@ from persona_big5.scoring.parse import PARSER_VERSION, parse_session
 FREQUENCY = ResponseScale(values=(0, 1, 2, 3), labels=("Never", "Sometimes", "Often", "Always"))
 YES_NO = ResponseScale(values=(0, 1), labels=("No", "Yes"))
 BIPOLAR = ResponseScale(values=(-2, -1, 0, 1, 2), labels=("Not at all", "A little", "Partly", "Mostly", "Completely"))
+STARS = ResponseScale(values=(1, 2, 3), labels=("\u2605", "\u2605\u2605", "\u2605\u2605\u2605"))
 ELEVEN = ResponseScale(values=tuple(range(11)), labels=tuple(f"step {'abcdefghijk'[i]}" for i in range(11)))
 
 ANSWERED = [
@@ -168,6 +169,8 @@ def test_letters_count_options_as_displayed():
         (BIPOLAR, "Not at all", -2),
         (ELEVEN, "10", 10),
         (ELEVEN, "7/10", 7),
+        (STARS, "2. \u2605\u2605", 2),
+        (STARS, "I would say 3.", 3),
     ],
 )
 def test_other_scales(scale, text, score):
