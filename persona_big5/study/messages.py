@@ -41,6 +41,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from persona_big5.study.plan import Administration, Session
 
+MESSAGE_FORMAT = 1
+"""Number of the format above. It is part of every administration's id: asking in another format is asking anew."""
+
 
 def session_messages(session: Session) -> list[dict[str, str]]:
     """Return a session's messages, each ``{"role": system | user | assistant, "content": text}``, the question last."""

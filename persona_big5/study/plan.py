@@ -10,6 +10,8 @@ from math import ceil
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from persona_big5.study.messages import MESSAGE_FORMAT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -128,6 +130,7 @@ def _sheets(study: Study) -> Iterator[_Sheet]:
                     "format": design.format,
                     "reasoning": design.reasoning,
                     "occasion": NO_OCCASION,
+                    "message_format": MESSAGE_FORMAT,
                 }
             )
             for items, block in _calls(questionnaire, design):

@@ -60,17 +60,17 @@ def test_ids_and_order_are_the_same_each_time_and_in_each_release(make_study) ->
     hashed = (
         '[{"decoding":{"max_tokens":64,"temperature":1},"interface":"chat","llm":"one","name":"x/one",'
         '"persona":"You are a poet. {item} {options}","variant":["none",null]},'
-        '{"answer_mode":"sample","context":[],"format":"text","occasion":"","option_order":"forward",'
+        '{"answer_mode":"sample","context":[],"format":"text","message_format":1,"occasion":"","option_order":"forward",'
         '"reasoning":"off","wording":"How well does this fit? {item}"},[1,"1"],null,'
         '{"decline":"Pass","item":"Statement 3 of q.","labels":["Disagree","Neither","Agree"],"values":[1,2,3]}]'
     )
     assert session.administrations[0].id == blake2b(hashed.encode(), digest_size=16).hexdigest()
-    assert session.administrations[0].id == "a47047b821dd8f292c1a1df3ba3be9b5"
-    assert (session.id, session.seed) == ("a522cfa3134541cf25664d02423d48f1", 463044362)
+    assert session.administrations[0].id == "c31e01f5570d85b2e7e58920ae8cf23d"
+    assert (session.id, session.seed) == ("13496c09f2745b83242586a6894b60c8", 1898588406)
     block = next(plan(make_study(administration=BLOCK)))
     assert [(one.item.id, one.id) for one in block.administrations] == [
-        ("q-2", "7b0881f1067c4b32dc3b7ceb100f6036"),
-        ("q-0", "424b6c6e1092c536ddcac0fd2a26411e"),
+        ("q-2", "485f24f6bcc9b7162c609328bab5285b"),
+        ("q-1", "5b2612b3c83e73a07de7500454c3b10c"),
     ]
 
 
