@@ -38,6 +38,12 @@ def sessions(demo):
     return list(plan(demo))
 
 
+@pytest.fixture(scope="module")
+def first_run(sessions):
+    """One session of every respondent."""
+    return [session for session in sessions if session.run == 1]
+
+
 def _read(session, population):
     name = session.variant.name or session.llm.name
     text = respond(name, session_messages(session), {"seed": session.seed}, population=population)
@@ -84,10 +90,10 @@ def test_without_a_seed_no_two_replies_are_alike(sessions):
     assert len({respond("simulated/aspen", messages, {}) for _ in range(5)}) == 5
 
 
-def test_every_answer_is_read_back_as_planted(sessions):
+def test_every_answer_is_read_back_as_planted(first_run):
     """Without noise, the option read is where the latent answer falls: through wording, phrasing and parser."""
     cuts = np.array(QUIET.thresholds(5))
-    for session in sessions[:128]:
+    for session in first_run:
         respondent = Respondent.of(session.variant.name or session.llm.name, persona_anchor(session.persona.text))
         for administration, answer in zip(session.administrations, _read(session, QUIET), strict=True):
             item = known_item(QUIET, administration.item.text)
@@ -97,13 +103,13 @@ def test_every_answer_is_read_back_as_planted(sessions):
 
 @pytest.mark.parametrize("reply_format", ["text", "json"])
 @pytest.mark.parametrize("option_order", ["forward", "reversed"])
-def test_one_item_a_call_is_answered_as_in_a_block(demo, sessions, reply_format, option_order):
+def test_one_item_a_call_is_answered_as_in_a_block(demo, first_run, reply_format, option_order):
     design = demo.administration.model_copy(
         update={"layout": "isolated", "format": reply_format, "option_order": (option_order,)}
     )
     in_block = {
         (session.llm.id, session.variant.id, session.persona.id, one.item.id): answer.score
-        for session in sessions[:128]
+        for session in first_run
         for one, answer in zip(session.administrations, _read(session, QUIET), strict=True)
     }
 
@@ -120,10 +126,10 @@ def test_nothing_is_unparsable_and_few_refuse(sessions):
     assert 0.97 < states.count("answered") / len(states) < 1
 
 
-def test_some_personas_refuse_more_than_others(sessions):
+def test_some_personas_refuse_more_than_others(first_run):
     reluctant = Population(refusal=0.05, call_refusal=0.0)
     rates = {}
-    for session in sessions[:128]:
+    for session in first_run:
         refused = [answer.state != "answered" for answer in _read(session, reluctant)]
         rates.setdefault(persona_anchor(session.persona.text), []).extend(refused)
     means = sorted(np.mean(refused) for refused in rates.values())
@@ -160,7 +166,7 @@ def test_placebos_and_no_persona_share_the_traits_of_the_default(demo):
 
 
 def test_components_have_the_planted_shares():
-    """Over 400 llms x 400 personas of one variant each, by the variance of main effects."""
+    """Over 300 llms x 300 personas of one variant each, by the variance of main effects."""
     llms, personas = [f"m{i}" for i in range(300)], [f"p{i}" for i in range(300)]
     values = np.array([[trait(POPULATION, "warmth", Respondent(llm, llm, p)) for p in personas] for llm in llms])
     between_llms = values.mean(axis=1).var() - values.var() / 300
@@ -214,7 +220,7 @@ def test_truth_says_what_was_planted(demo):
     assert is_simulated(demo)
     assert planted["factors"] == ["sociability", "warmth", "order", "steadiness", "curiosity"]
     assert len(planted["loadings"]) == 40
-    assert len(planted["traits"]) == 4 * 2 * 16
+    assert len(planted["traits"]) == len(demo.llms) * 2 * 16
     item = demo.questionnaires[0].items[0]
     row = planted["loadings"][item.id]
     assert [value > 0 for value in row] == [name == item.scale for name in planted["factors"]]
