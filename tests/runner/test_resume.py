@@ -92,6 +92,7 @@ def test_status_and_sql_count_what_is_answered_while_the_run_goes_on(run, db, en
         slowest = max(slowest, time.monotonic() - start)
         time.sleep(0.2)
     assert process.is_running
+    process.send(signal.SIGKILL)
     process.wait()
 
     assert slowest < 5
