@@ -1,7 +1,8 @@
 """The figures of the report, each a matplotlib figure of the width of the page.
 
-Colours are those of Okabe and Ito and the map ``vlag``; whatever a colour says is also said by a number, a marker or a line
-style, so that nothing is lost in grey. Names that come from outside are drawn as they are: neither markup nor mathematics.
+Colours are those of Okabe and Ito and the map ``vlag``; whatever a colour says is also said by a number, a marker or a
+line style, so that nothing is lost in grey. Names that come from outside are drawn as they are: neither markup nor
+mathematics.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from matplotlib.figure import Figure
 
 from persona_big5.report import planted as truth
 from persona_big5.report import tables
-from persona_big5.report.words import LEVEL_MEANINGS, LEVELS, MINUS, percent, short
+from persona_big5.report.words import LEVELS, MINUS, effect_name, percent, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +56,7 @@ P = ParamSpec("P")
 
 
 def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Draw, and lay out, in the report's style; a character that the font lacks is drawn as a box, and is no reason to fail."""
+    """Draw and lay out in the report's style; a character that the font lacks is drawn as a box and fails nothing."""
 
     @wraps(draw)
     def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
@@ -74,16 +75,32 @@ def variance_shares(findings: Findings) -> Figure:
     table = tables.variance_shares(findings)
     figure = Figure(figsize=(WIDTH, 0.55 * len(table) + 0.8))
     axes = figure.subplots()
-    for row, one in enumerate(table.itertuples()):
+    for row, one in enumerate(tables.named_rows(table)):
         noise = one.effect == "run"
-        axes.barh(row, one.share, height=0.62, color="#D9DBDF" if noise else BLUE, edgecolor=GREY if noise else BLUE, hatch="////" if noise else None)
+        axes.barh(
+            row,
+            one.share,
+            height=0.62,
+            color="#D9DBDF" if noise else BLUE,
+            edgecolor=GREY if noise else BLUE,
+            hatch="////" if noise else None,
+        )
         text = percent(one.share)
         end = one.share
         if np.isfinite(one.low):
-            axes.errorbar(one.share, row, xerr=[[max(one.share - one.low, 0)], [max(one.high - one.share, 0)]], color=INK, capsize=3, lw=1.2)
+            axes.errorbar(
+                one.share,
+                row,
+                xerr=[[max(one.share - one.low, 0)], [max(one.high - one.share, 0)]],
+                color=INK,
+                capsize=3,
+                lw=1.2,
+            )
             text, end = f"{text}  ({100 * one.low:.0f} to {100 * one.high:.0f})", max(one.high, end)
         axes.text(end + 0.012, row, text, va="center")
-    axes.set_yticks(range(len(table)), [f"{name(one.effect)}\n{one.meaning}" for one in table.itertuples()], linespacing=1.25)
+    axes.set_yticks(
+        range(len(table)), [f"{name(one.effect)}\n{one.meaning}" for one in tables.named_rows(table)], linespacing=1.25
+    )
     ends = np.fmax(table["share"].to_numpy(), table["high"].to_numpy())
     axes.set(xlim=(0, min(1.0, float(np.nanmax(ends, initial=0.1))) + 0.16), ylim=(len(table) - 0.45, -0.55))
     axes.set_xlabel("share of the variance of an answer, item means removed")
@@ -108,9 +125,19 @@ def scale_correlations(findings: Findings) -> Figure:
             continue
         upper = np.triu(np.ones(matrix.shape, dtype=bool), 1)
         numbers = matrix.map(short).to_numpy()
-        _heatmap(axes, matrix, numbers=numbers if n <= _ANNOTATED else None, mask=upper, size=9 if n <= 8 else 7)  # noqa: PLR2004
-        axes.set_xticks(np.arange(len(matrix)) + 0.5, [name(scale, 16) for scale in matrix], rotation=45, ha="right", rotation_mode="anchor")
-        axes.set_yticks(np.arange(len(matrix)) + 0.5, [name(scale, 16) for scale in matrix] if place == 0 else [""] * len(matrix), rotation=0)
+        _heatmap(axes, matrix, numbers=numbers if n <= _ANNOTATED else None, mask=upper, size=9 if n <= 8 else 7)
+        axes.set_xticks(
+            np.arange(len(matrix)) + 0.5,
+            [name(str(scale), 18) for scale in matrix],
+            rotation=45,
+            ha="right",
+            rotation_mode="anchor",
+        )
+        axes.set_yticks(
+            np.arange(len(matrix)) + 0.5,
+            [name(str(scale), 18) for scale in matrix] if place == 0 else [""] * len(matrix),
+            rotation=0,
+        )
     return figure
 
 
@@ -121,7 +148,7 @@ def scree(findings: Findings) -> Figure:
     figure = Figure(figsize=(WIDTH, 3.4))
     for axes, level in zip(figure.subplots(1, 3, width_ratios=[1, 0.7, 1]), levels, strict=True):
         entry = findings.value("retention", level)
-        _title(axes, level, "" if entry is None else f"{entry['parallel_analysis']} counted")
+        _title(axes, level, "" if entry is None else str(entry["parallel_analysis"]))
         if entry is None:
             _reason(axes, findings.reason("retention", level))
             continue
@@ -130,7 +157,15 @@ def scree(findings: Findings) -> Figure:
         place, counted = np.arange(1, len(eigenvalues) + 1), entry["parallel_analysis"]
         axes.plot(place, null, color=ORANGE, ls="--", lw=1.4, marker="x", ms=4, label="no factors (95th percentile)")
         axes.plot(place, eigenvalues, color=BLUE, lw=1.2, zorder=2)
-        axes.scatter(place[counted:], eigenvalues[counted:], s=26, facecolor="white", edgecolor=BLUE, zorder=3, label="not counted")
+        axes.scatter(
+            place[counted:],
+            eigenvalues[counted:],
+            s=26,
+            facecolor="white",
+            edgecolor=BLUE,
+            zorder=3,
+            label="not counted",
+        )
         axes.scatter(place[:counted], eigenvalues[:counted], s=34, color=BLUE, zorder=4, label="counted factor")
         axes.axhline(0, color="#D9DBDF", lw=0.8, zorder=0)
         axes.set(xlabel="factor", ylabel="eigenvalue" if level == "pooled" else "")
@@ -143,13 +178,15 @@ def scree(findings: Findings) -> Figure:
 
 @_styled
 def loadings(findings: Findings) -> Figure:
-    """Heatmaps of the loadings, pooled beside corrected: items sorted by scale, keyed so that all should be positive."""
+    """Heatmaps of the loadings, pooled beside corrected: items sorted by scale, keyed so that all could be positive."""
     found = {level: tables.loadings(findings, level) for level in ("pooled", "respondent")}
     shown = [table for table in found.values() if table is not None]
     rows = max((len(table) for table in shown), default=4)
     widths = [max(len(table.columns), 3) if table is not None else 4 for table in found.values()]
     figure = Figure(figsize=(WIDTH, min(max(1.2 + 0.205 * rows, 2.6), 40)))
-    for place, (axes, (level, table)) in enumerate(zip(figure.subplots(1, 2, width_ratios=widths), found.items(), strict=True)):
+    for place, (axes, (level, table)) in enumerate(
+        zip(figure.subplots(1, 2, width_ratios=widths), found.items(), strict=True)
+    ):
         n_factors = findings.value("factors", level, "n_factors")
         _title(axes, level, "" if n_factors is None else f"{n_factors} factor{'' if n_factors == 1 else 's'}")
         if table is None:
@@ -158,8 +195,16 @@ def loadings(findings: Findings) -> Figure:
         numbers = table.map(short).to_numpy()
         _heatmap(axes, table, numbers=numbers, size=7.5)
         of_items = tables.scale_and_key(findings, list(table.index))
-        signs = [f"{name(item, 20)} {'+' if key > 0 else MINUS}" for item, key in zip(of_items.index, of_items["keyed"], strict=True)]
-        axes.set_yticks(np.arange(len(table)) + 0.5, signs if place == 0 or found["pooled"] is None else [""] * len(signs), rotation=0, fontsize=8)
+        signs = [
+            f"{name(item, 20)} {'+' if key > 0 else MINUS}"
+            for item, key in zip(of_items.index, of_items["keyed"], strict=True)
+        ]
+        axes.set_yticks(
+            np.arange(len(table)) + 0.5,
+            signs if place == 0 or found["pooled"] is None else [""] * len(signs),
+            rotation=0,
+            fontsize=8,
+        )
         axes.set_xticks(np.arange(table.shape[1]) + 0.5, list(table.columns), rotation=0)
         axes.xaxis.tick_top()
         _mark_scales(axes, of_items["scale"].tolist(), table.shape[1], named=place == 1 or found["respondent"] is None)
@@ -183,26 +228,70 @@ def planted_loadings(findings: Findings) -> Figure:
         for place, (factor, phi) in enumerate(recovery.phi.items()):
             own = table[table["factor"] == factor]
             spread = np.linspace(-0.012, 0.012, len(recovery.phi))[place]
-            axes.scatter(own["planted"] + spread * (own["planted"] == 0), own["recovered"], s=22, marker=markers[place % len(markers)], color=colours[place],
-                         alpha=0.85, lw=0, label=f"{name(str(factor), 18)}  {short(phi)}")  # fmt: skip
-        axes.legend(title="congruence with the planted factor", frameon=False, fontsize=8.5, title_fontsize=8.5, loc="upper left", alignment="left")
-        axes.set(xlabel="planted loading", ylabel="recovered loading" if level == "pooled" else "", xlim=(-0.12, 1.05), ylim=(-0.35, 1.1))
+            axes.scatter(
+                own["planted"] + spread * (own["planted"] == 0),
+                own["recovered"],
+                s=22,
+                marker=markers[place % len(markers)],
+                color=colours[place],
+                alpha=0.85,
+                lw=0,
+                label=f"{name(str(factor), 18)}  {short(phi)}",
+            )
+        axes.legend(
+            title="congruence with the planted factor",
+            frameon=False,
+            fontsize=8.5,
+            title_fontsize=8.5,
+            loc="upper left",
+            alignment="left",
+        )
+        axes.set(
+            xlabel="planted loading, standardised",
+            ylabel="recovered loading" if level == "pooled" else "",
+            xlim=(-0.1, 1.08),
+        )
         axes.grid(color="#ECEDEF")
     return figure
 
 
 @_styled
 def planted_components(findings: Findings) -> Figure:
-    """Planted shares of trait variance (open diamonds) and estimated ones with 95 % intervals."""
+    """Shares of trait variance: planted (open diamonds), drawn (filled), estimated with 95 % intervals (points)."""
     table = truth.trait_components(findings)
     figure = Figure(figsize=(WIDTH, 0.42 * len(table) + 0.95))
     axes = figure.subplots()
     rows = np.arange(len(table))
     ends = np.abs(table[["low", "high"]].to_numpy().T - table["estimated"].to_numpy())
-    axes.errorbar(table["estimated"], rows + 0.12, xerr=ends, fmt="o", color=BLUE, capsize=3, ms=6, lw=1.4, label="estimated, 95 % interval")
-    axes.scatter(table["planted"], rows - 0.14, marker="D", s=42, facecolor="white", edgecolor=ORANGE, lw=1.6, zorder=3, label="planted")
-    axes.set_yticks(rows, [tables.effect_name(effect) for effect in table["effect"]])
-    axes.set(xlim=(-0.02, 1.0), ylim=(len(table) - 0.5, -0.6), xlabel="share of the variance of a trait between respondents")
+    axes.errorbar(
+        table["estimated"],
+        rows + 0.16,
+        xerr=ends,
+        fmt="o",
+        color=BLUE,
+        capsize=3,
+        ms=6,
+        lw=1.4,
+        label="estimated, 95 % interval",
+    )
+    axes.scatter(
+        table["drawn"], rows - 0.16, marker="D", s=34, color=ORANGE, zorder=3, label="drawn for these respondents"
+    )
+    axes.scatter(
+        table["planted"],
+        rows - 0.16,
+        marker="D",
+        s=42,
+        facecolor="white",
+        edgecolor=ORANGE,
+        lw=1.6,
+        zorder=2,
+        label="planted in the population",
+    )
+    axes.set_yticks(rows, [effect_name(effect) for effect in table["effect"]])
+    axes.set(
+        xlim=(-0.02, 1.0), ylim=(len(table) - 0.5, -0.6), xlabel="share of the variance of a trait between respondents"
+    )
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     axes.grid(axis="x", color="#ECEDEF")
     axes.legend(frameon=False, loc="upper right")
@@ -217,17 +306,35 @@ def name(text: str, longest: int = _LONGEST_NAME) -> str:
 
 def _title(axes: Any, level: str, addition: str = "") -> None:  # noqa: ANN401  (matplotlib has no types)
     axes.set_title(f"{LEVELS[level]}{': ' if addition else ''}{addition}", loc="left", pad=8)
-    axes.set_xlabel(LEVEL_MEANINGS[level])
 
 
 def _reason(axes: Any, reason: str) -> None:  # noqa: ANN401
     axes.set_axis_off()
-    axes.text(0.02, 0.95, "\n".join(["Not estimable:", *wrap(name(reason, 300), 30)]), va="top", color="#5A6068", transform=axes.transAxes)
+    axes.text(
+        0.02,
+        0.95,
+        "\n".join(["Not estimable:", *wrap(name(reason, 300), 30)]),
+        va="top",
+        color="#5A6068",
+        transform=axes.transAxes,
+    )
 
 
 def _heatmap(axes: Any, table: pd.DataFrame, *, numbers: Any, size: float, mask: Any = None) -> None:  # noqa: ANN401
-    sns.heatmap(table, ax=axes, mask=mask, cmap="vlag", vmin=-1, vmax=1, cbar=False, annot=False if numbers is None else numbers, fmt="",
-                annot_kws={"size": size}, linewidths=0.6, linecolor="white")  # fmt: skip
+    sns.heatmap(
+        table,
+        ax=axes,
+        mask=mask,
+        cmap="vlag",
+        vmin=-1,
+        vmax=1,
+        cbar=False,
+        annot=numbers,
+        fmt="",
+        annot_kws={"size": size},
+        linewidths=0.6,
+        linecolor="white",
+    )
     axes.set(xlabel="", ylabel="")
     axes.tick_params(length=0)
 
@@ -238,5 +345,5 @@ def _mark_scales(axes: Any, scales: list[str], right: int, *, named: bool) -> No
     for start, end in zip(starts, [*starts[1:], len(scales)], strict=True):
         if start:
             axes.axhline(start, color=INK, lw=0.8)
-        if named and len(starts) < len(scales):
+        if named and 1 < len(starts) < len(scales):
             axes.text(right + 0.15, (start + end) / 2, name(scales[start], 18), va="center", fontsize=8.5)

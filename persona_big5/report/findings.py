@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SCHEMA_VERSION = 1
-_NEEDED = ("verdict", "data", "variance", "correlations", "retention", "factors", "reliability", "provenance", "reasons")
+_NEEDED = (
+    "verdict",
+    "data",
+    "variance",
+    "correlations",
+    "retention",
+    "factors",
+    "reliability",
+    "provenance",
+    "reasons",
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,8 @@ class Findings:
     document
         ``analysis.json``.
     truth
-        ``truth.json`` of a simulated study, else None. Only the comparison of planted with recovered may read it; everybody
+        ``truth.json`` of a simulated study, else None. Only the comparison of planted with recovered may read it;
+        everybody
         may ask whether it is there.
     """
 
@@ -62,9 +73,10 @@ class Findings:
 
     @cached_property
     def items(self) -> pd.DataFrame:
-        """The items with their scales and keys: columns ``item_id``, ``scale``, ``keyed``, one row per item."""
+        """The items, one row each: ``item_id``, ``scale`` (``all`` where none is known), ``keyed``."""
         columns = ["item_id", "scale", "keyed"]
-        return pd.read_parquet(_file(self.folder, "long.parquet"), columns=columns).drop_duplicates("item_id")
+        items = pd.read_parquet(_file(self.folder, "long.parquet"), columns=columns).drop_duplicates("item_id")
+        return items.astype({"scale": object, "keyed": float}).fillna({"scale": "all", "keyed": 1.0})
 
 
 def load_findings(folder: str | Path) -> Findings:
@@ -73,7 +85,8 @@ def load_findings(folder: str | Path) -> Findings:
     Parameters
     ----------
     folder
-        Where ``analysis.json`` and its Parquet tables were written; ``truth.json`` beside it says that the llms are simulated.
+        Where ``analysis.json`` and its Parquet tables were written; ``truth.json`` beside it says that the llms are
+        simulated.
 
     Raises
     ------

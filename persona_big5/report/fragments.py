@@ -102,7 +102,7 @@ def table(
     formats
         {column: function from a value to its text}; these columns are numbers and stand right.
     bars
-        Columns of not negative numbers that are drawn behind their numbers too, the largest over the whole width.
+        Columns of not negative numbers that are drawn below their numbers too, the largest over the whole width.
     """
     formats = formats or {}
     head = "".join(f"<th{_right(column in formats)}>{text(heading)}</th>" for column, heading in columns.items())
@@ -118,10 +118,9 @@ def table(
             cells.append(f"<td{_right(column in formats)}>{shown}</td>")
         body.append(f"<tr>{''.join(cells)}</tr>")
     caption = f"<figcaption><b>{text(title)}</b> {text(note)}</figcaption>" if title else ""
-    return (
-        f'<figure class="table">{caption}<div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div></figure>"
-    )
+    headings = f"<thead><tr>{head}</tr></thead>" if any(columns.values()) else ""
+    rows = f"<tbody>{''.join(body)}</tbody>"
+    return f'<figure class="table">{caption}<div class="scroll"><table>{headings}{rows}</table></div></figure>'
 
 
 def _right(is_number: bool) -> str:  # noqa: FBT001

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from persona_big5.report.findings import load_findings
-from persona_big5.report.fragments import text
 from persona_big5.report.notebook import execute, html_outputs, write_notebook
 from persona_big5.report.page import render_page
 from persona_big5.report.sections import sections_of
@@ -17,12 +16,14 @@ def make_report(folder: str | Path) -> Path:
     Parameters
     ----------
     folder
-        Holds ``analysis.json`` and its Parquet tables (``analyze_table(…).write(folder)``) and, for simulated llms, ``truth.json``.
+        Holds ``analysis.json`` and its Parquet tables (``analyze_table(…).write(folder)``) and, for simulated llms,
+        ``truth.json``.
 
     Returns
     -------
     pathlib.Path
-        ``report.html``, one page that loads nothing from anywhere. Beside it lies ``report.ipynb``, the executed notebook it was made from.
+        ``report.html``, one page that loads nothing from anywhere. Beside it lies ``report.ipynb``, the executed
+        notebook it was made from.
 
     Raises
     ------

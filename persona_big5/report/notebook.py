@@ -1,4 +1,4 @@
-"""The notebook of a report: its cells call the library and nothing else; executed by the interpreter that runs this program."""
+"""The notebook of a report: its cells only call the library, executed by the interpreter that runs this program."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _KernelManager(AsyncKernelManager):
 
 
 def write_notebook(sections: Sequence[Section]) -> Any:  # noqa: ANN401  (nbformat has no types)
-    """Return the notebook, not executed: a cell that loads the findings, then a heading and one call for each section."""
+    """Return the notebook, not executed: a cell that loads the findings, then a heading and a call for each section."""
     names = ", ".join(["load_findings", *(section.show.__name__ for section in sections)])
     cells = [
         _markdown("title", "# Report"),
@@ -64,7 +64,9 @@ def execute(notebook: Any, folder: Path) -> None:  # noqa: ANN401
 def html_outputs(notebook: Any) -> dict[str, str]:  # noqa: ANN401
     """Return {id of the cell: the HTML it shows} of an executed notebook, cells that show none left out."""
     return {
-        cell["id"]: "".join(output["data"]["text/html"] for output in cell["outputs"] if "text/html" in output.get("data", {}))
+        cell["id"]: "".join(
+            output["data"]["text/html"] for output in cell["outputs"] if "text/html" in output.get("data", {})
+        )
         for cell in notebook["cells"]
         if cell["cell_type"] == "code" and cell["outputs"]
     }

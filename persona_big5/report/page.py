@@ -27,6 +27,8 @@ def render_page(title: str, sections: Sequence[Section], shown: Mapping[str, str
     simulated
         Whether the title says so.
     """
-    environment = Environment(loader=PackageLoader("persona_big5.report", "."), autoescape=True, undefined=StrictUndefined)
+    environment = Environment(
+        loader=PackageLoader("persona_big5.report", "."), autoescape=True, undefined=StrictUndefined
+    )
     pieces = [(section, Markup(shown[section.id])) for section in sections]  # noqa: S704  (escaped piece by piece)
     return environment.get_template("page.html.j2").render(title=title, pieces=pieces, simulated=simulated)

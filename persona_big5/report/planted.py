@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,13 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import t
 
 from persona_big5.factors.congruence import tucker_phi
+from persona_big5.variance.design import Facet
+from persona_big5.variance.levels import level_components
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
     from persona_big5.report.findings import Findings
 
@@ -30,11 +34,13 @@ class Recovery:
     n_factors
         How many factors the level has, which may differ from how many were planted.
     phi
-        Tucker's congruence of each planted factor with the recovered one that is matched with it, by name of the planted
+        Tucker's congruence of each planted factor with the recovered one that is matched with it, by name of the
+        planted
         factor; NaN where fewer were recovered and none is left for it.
     loadings
-        One row per item and planted factor: ``item, factor, planted, recovered`` (sign turned towards the planted factor), matched
-        factors only.
+        One row per item and matched factor: ``item, factor, planted, recovered``. Planted loadings are divided by the
+        standard deviation
+        that an item's latent answer has at this level; recovered ones are turned towards the planted factor.
     """
 
     n_factors: int
@@ -43,7 +49,7 @@ class Recovery:
 
 
 def recover(findings: Findings, level: str) -> Recovery | None:
-    """Match the factors of a level with the planted ones, one to one, so that the sum of absolute congruences is largest.
+    """Match the factors of a level with the planted ones, one to one, so that the sum of congruences is largest.
 
     None where the study is not simulated, or the level has no loadings of items that were planted.
     """
@@ -66,21 +72,38 @@ def recover(findings: Findings, level: str) -> Recovery | None:
         {
             "item": np.repeat(np.array(items, dtype=object), len(rows)),
             "factor": np.tile(factors[rows], len(items)),
-            "planted": A[:, rows].ravel(),
+            "planted": (A / _latent_sd(findings.truth, items, level)[:, None])[:, rows].ravel(),
             "recovered": (B[:, columns] * signs).ravel(),
         }
     )
     return Recovery(B.shape[1], phi, table)
 
 
-def trait_components(findings: Findings) -> pd.DataFrame:
-    """Shares of the variance of a trait by effect, planted beside estimated: ``effect, planted, estimated, low, high``.
+def _latent_sd(truth: Mapping[str, Any], items: list[str], level: str) -> NDArray[np.float64]:
+    """Return the SD of the latent answers to items (n,): between respondents, for pooled rows also over runs."""
+    constants = truth["population"]
+    variance = np.array([np.square(truth["loadings"][item]).sum() for item in items])
+    variance += constants["specific_sd"] ** 2 + constants["acquiescence_sd"] ** 2
+    if level == "pooled":
+        format_mood = np.array([truth["items"][item]["format_mood"] for item in items])
+        variance += (
+            constants["mood_sd"] ** 2 + constants["noise_sd"] ** 2 + format_mood * constants["format_mood_sd"] ** 2
+        )
+    return np.asarray(np.sqrt(variance))
 
-    Estimated is the mean over the planted traits of the share of each effect in what respondents of that scale differ in (its G study,
-    without item and run effects). Traits are planted independently with the same shares, so the 95 % interval is Student's, over traits.
+
+def trait_components(findings: Findings) -> pd.DataFrame:
+    """Return shares of the variance of a trait: ``effect, planted, drawn, estimated, low, high``.
+
+    ``planted`` are shares of the population, ``drawn`` those of the trait values of the very respondents that were
+    asked. ``estimated``
+    is the mean over the planted traits of the share of each effect in what respondents of that scale differ in (its G
+    study, without
+    item and run effects). Traits are planted independently with the same shares, so the 95 % interval is Student's,
+    over traits.
     Empty where the study is not simulated or no scale has a G study.
     """
-    columns = ["effect", "planted", "estimated", "low", "high"]
+    columns = ["effect", "planted", "drawn", "estimated", "low", "high"]
     if findings.truth is None:
         return pd.DataFrame(columns=columns)
     planted: Mapping[str, float] = findings.truth["component_shares"]
@@ -94,7 +117,8 @@ def trait_components(findings: Findings) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "effect": shares.columns,
-            "planted": [planted.get(effect, 0.0) for effect in shares],
+            "planted": [planted.get(str(effect), 0.0) for effect in shares],
+            "drawn": _drawn_shares(findings).reindex(shares.columns, fill_value=0.0).to_numpy(),
             "estimated": mean.to_numpy(),
             "low": (mean - half).clip(lower=0.0).to_numpy(),
             "high": (mean + half).clip(upper=1.0).to_numpy(),
@@ -103,22 +127,40 @@ def trait_components(findings: Findings) -> pd.DataFrame:
 
 
 def trait_correlation_error(findings: Findings, level: str) -> float | None:
-    """Mean absolute difference between correlations of scales at a level and those of the planted traits of the same respondents.
+    """Return the mean absolute difference of correlations of scales at a level from those of the respondents' traits.
 
-    None where the study is not simulated or the level is null. Placebo personas are left out, as the analysis leaves them out.
+    None where the study is not simulated or the level is null. Placebo personas are left out, as the analysis leaves
+    them out.
     """
     entry = findings.value("correlations", level)
     if findings.truth is None or entry is None:
         return None
     factors = list(findings.truth["factors"])
-    traits = pd.DataFrame(findings.truth["traits"])
-    traits = traits[~traits["persona"].isin(findings.document["data"].get("placebo_personas") or [])]
-    planted = pd.DataFrame(np.corrcoef(np.array(traits["values"].tolist()).T), index=factors, columns=factors)
+    values = np.array(_traits(findings.truth, findings)["values"].tolist())
+    planted = pd.DataFrame(np.corrcoef(values.T), index=factors, columns=factors)
     found = pd.DataFrame(np.array(entry["matrix"], dtype=float), index=entry["variables"], columns=entry["variables"])
     shared = [factor for factor in factors if factor in found.index]
     upper = np.triu_indices(len(shared), 1)
     differences = (found.loc[shared, shared].to_numpy() - planted.loc[shared, shared].to_numpy())[upper]
     return float(np.nanmean(np.abs(differences))) if np.isfinite(differences).any() else None
+
+
+def _traits(truth: Mapping[str, Any], findings: Findings) -> pd.DataFrame:
+    """Trait values of the respondents that were analysed: ``llm, variant, persona, values``."""
+    traits = pd.DataFrame(truth["traits"])
+    return traits[~traits["persona"].isin(findings.document["data"].get("placebo_personas") or [])]
+
+
+def _drawn_shares(findings: Findings) -> pd.Series[float]:
+    """Shares of the effects in the drawn trait values themselves, averaged over traits, by name of the effect."""
+    assert findings.truth is not None
+    traits = _traits(findings.truth, findings)
+    nests = {"llm": (), "variant": ("llm",), "persona": ()}
+    facets = [Facet(column, nest, label=column) for column, nest in nests.items() if len(traits[column].unique()) > 1]
+    codes = np.column_stack([pd.factorize(traits[facet.column])[0] for facet in facets])
+    values = np.array(traits["values"].tolist())
+    split = [level_components(values[:, [trait]], codes, facets).components for trait in range(values.shape[1])]
+    return pd.DataFrame([{name: one.share for name, one in components.items()} for components in split]).mean()
 
 
 def _respondent_shares(effects: Mapping[str, Mapping[str, float] | None]) -> dict[str, float]:

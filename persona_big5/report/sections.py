@@ -1,4 +1,4 @@
-"""The sections of the report: what each shows, and one line on how to read it. Cells of the notebook call these functions."""
+"""The sections of the report: what each shows, and how to read it. The cells of the notebook call these functions."""
 
 from __future__ import annotations
 
@@ -17,13 +17,24 @@ if TYPE_CHECKING:
 
     from persona_big5.report.findings import Findings
 
-NOT_PREDICTED = "Held-out behavioural prediction is not built yet, so nothing here shows that these traits predict behaviour."
+NOT_PREDICTED = (
+    "Held-out behavioural prediction is not built yet, so nothing here shows that these traits predict behaviour."
+)
 SIMULATED = (
-    "The population is simulated: no language model answered. Every llm, fine-tune and persona effect on this page was planted by a program, "
+    "The population is simulated: no language model answered. Every llm, fine-tune and persona effect on this page "
+    "was planted by a program, "
     "to see whether the analysis finds it again."
 )
 _PAIRWISE = "Missing answers: each pair of items over the rows where both are answered; nothing is imputed."
 _ONE_BY_ONE = "Missing answers are left out item by item; nothing is imputed."
+
+
+_TRUST = {"respondent": "corrected, with run noise removed", "means": "means over runs"}
+_GLOSS = (
+    "An eigenvalue is how much variance one dimension takes up; a world is an artificial data set drawn anew; phi is "
+    "how alike two patterns are, "
+    "0 not at all, 1 the same."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +52,23 @@ def show_verdict(findings: Findings) -> Fragment:
     verdict, data = findings.document["verdict"], findings.document["data"]
     recommended = findings.document.get("recommended_level") or {}
     level = recommended.get("level")
-    trust = f"Trust the analysis of {LEVELS.get(level, level).lower()}" if level else "No level can be recommended"
+    trust = f"Analysis to trust: {_TRUST.get(level, level)}" if level else "No analysis can be recommended"
     notice = paragraph(SIMULATED, "simulated") if findings.is_simulated else ""
     return Fragment.of(
         notice,
         paragraph(verdict["text"], "verdict"),
         bullets(verdict["reasons"], "It rests on"),
-        paragraph(f"{trust}: {recommended['reason']}.") if recommended.get("reason") else "",
+        paragraph(_GLOSS, "note") if findings.value("retention", "respondent") else "",
+        paragraph(f"{trust}. Why: {recommended['reason']}.") if recommended.get("reason") else "",
         paragraph(NOT_PREDICTED, "caution"),
         _key_figures(findings),
         bullets(data["warnings"], "To be minded"),
     )
+
+
+def _respondents(findings: Findings) -> str:
+    """How many respondents were analysed: without placebo personas, where that is known."""
+    return count(findings.value("correlations", "means", "n") or findings.document["data"]["n_respondents"])
 
 
 def _key_figures(findings: Findings) -> str:
@@ -63,7 +80,9 @@ def _key_figures(findings: Findings) -> str:
     per_cell = count(runs["median"]) if runs["min"] == runs["max"] else f"{runs['min']} to {runs['max']}"
     return tiles(
         {
-            "respondents (llm \N{MULTIPLICATION SIGN} fine-tune \N{MULTIPLICATION SIGN} persona)": count(data["n_respondents"]),
+            "respondents (llm \N{MULTIPLICATION SIGN} fine-tune \N{MULTIPLICATION SIGN} persona)": count(
+                data["n_respondents"]
+            ),
             "items": count(data["n_items"]),
             "runs of each asking": per_cell,
             "run noise for each unit of persona variance": number(ratio),
@@ -79,31 +98,33 @@ def show_variance(findings: Findings) -> Fragment:
     if shares.empty or shares["share"].isna().all():
         return Fragment.of(paragraph(f"Not estimable: {findings.reason('variance', 'by_level')}.", "note"))
     data = findings.document["data"]
-    unresampled = [row.effect for row in shares.itertuples() if np.isnan(row.low)]
+    unresampled = [row.effect for row in tables.named_rows(shares) if np.isnan(row.low)]
     no_interval = f" No interval for {', '.join(unresampled)}: too few levels to resample." if unresampled else ""
-    dropped = findings.value("variance", "dropped") or {}
-    spoken = ", ".join(f"{row.effect} {percent(row.share)}" for row in shares.itertuples())
-    ratio = findings.value("variance", "run_to_persona_ratio")
+    dropped = {effect: why for effect, why in (findings.value("variance", "dropped") or {}).items() if effect != "run"}
+    spoken = ", ".join(f"{row.effect} {percent(row.share)}" for row in tables.named_rows(shares))
     return Fragment.of(
         figure(
             figures.variance_shares(findings),
             "What an answer's variance is made of.",
-            f"Bars: share of the sum of all components, each item on its own, then averaged over {data['n_items']} items. Lines: 95 % interval, by "
-            f"leaving out llms and personas in turn.{no_interval} n = {count(data['n_respondents'])} respondents, {count(data['n_rows'])} askings. {_ONE_BY_ONE}",
+            f"Bars: share of the sum of all components, each item on its own, then averaged over {data['n_items']} "
+            f"items. Lines: 95 % interval, by "
+            f"leaving out llms and personas in turn.{no_interval} n = {_respondents(findings)} respondents, "
+            f"{count(data['n_rows'])} askings. {_ONE_BY_ONE}",
             f"Bar chart of variance shares: {spoken}.",
         ),
-        _ratio_sentence(findings, ratio),
-        paragraph(f"Run noise cannot be told apart: {findings.reason('variance', 'by_level', 'run')}.", "note")
-        if findings.value("variance", "by_level", "run") is None
-        else "",
+        _run_noise(findings),
         bullets([f"{effect}: {why}" for effect, why in dropped.items()], "Left out"),
         _placebo_sentence(findings),
     )
 
 
-def _ratio_sentence(findings: Findings, ratio: dict[str, float | None] | None) -> str:
+def _run_noise(findings: Findings) -> str:
+    if findings.value("variance", "by_level", "run") is None:
+        return paragraph(f"Run noise cannot be told apart: {findings.reason('variance', 'by_level', 'run')}.", "note")
+    ratio = findings.value("variance", "run_to_persona_ratio")
     if ratio is None or ratio["estimate"] is None:
-        return paragraph(f"Run noise against persona variance: not estimable ({findings.reason('variance', 'run_to_persona_ratio')}).", "note")
+        why = findings.reason("variance", "run_to_persona_ratio", "estimate")
+        return paragraph(f"Run noise against persona variance: not estimable ({why}).", "note")
     between = interval(ratio["ci_low"], ratio["ci_high"])
     known = f" (95 % interval {between})" if ratio["ci_low"] is not None and ratio["ci_high"] is not None else ""
     return paragraph(
@@ -119,7 +140,8 @@ def _placebo_sentence(findings: Findings) -> str:
     own = findings.value("variance", "by_level", "persona", "estimate")
     compared = f", against {number(own, 3)} between real personas" if own is not None else ""
     return paragraph(
-        f"Check: personas that say the same in other words (placebo) differ by a variance of {number(placebo['persona_variance'], 3)}{compared}. "
+        f"Check: personas that say the same in other words (placebo) differ by a variance of "
+        f"{number(placebo['persona_variance'], 3)}{compared}. "
         "They are left out of everything else."
     )
 
@@ -142,7 +164,7 @@ def show_correlations(findings: Findings) -> Fragment:
     drawn = figure(
         figures.scale_correlations(findings),
         "How scales go together.",
-        f"Pearson correlations of keyed scale scores. n (rows): {counted}. {_PAIRWISE}",
+        f"Pearson correlations of keyed scale scores; red: together, blue: opposed. n (rows): {counted}. {_PAIRWISE}",
         f"Heatmaps of scale correlations; mean absolute correlation: {averages}.",
     )
     return Fragment.of(drawn, details("All pairs with 95 % intervals", _pair_table(pairs)))
@@ -153,7 +175,9 @@ def _pair_table(pairs: pd.DataFrame) -> str:
     headings = {"pair": "scales"}
     for level in dict.fromkeys(pairs.columns.get_level_values(0)):
         printed[f"{level} r"] = pairs[level, "r"].to_numpy()
-        printed[f"{level} ci"] = [interval(low, high) for low, high in zip(pairs[level, "low"], pairs[level, "high"], strict=True)]
+        printed[f"{level} ci"] = [
+            interval(low, high) for low, high in zip(pairs[level, "low"], pairs[level, "high"], strict=True)
+        ]
         headings |= {f"{level} r": LEVELS[str(level)], f"{level} ci": "interval"}
     formats = {column: short for column in headings if column.endswith(" r")} | {
         column: str for column in headings if column.endswith(" ci")
@@ -167,13 +191,17 @@ def show_factors(findings: Findings) -> Fragment:
     if counts.empty:
         return Fragment.of(paragraph(f"No level could be analysed: {findings.reason('retention', 'pooled')}.", "note"))
     draws = findings.value("provenance", "settings", "draws")
-    spoken = "; ".join(f"{row.level}: {row.parallel_analysis} of {row.units} units" for row in counts.itertuples())
+    spoken = "; ".join(
+        f"{row.level}: {row.parallel_analysis} of {row.units} units" for row in tables.named_rows(counts)
+    )
     return Fragment.of(
         figure(
             figures.scree(findings),
             "How many factors are more than chance.",
-            f"Solid: eigenvalues of the correlation matrix, the first 14; dashed: 95th percentile of {draws} worlds of the same size and variances "
-            "without any factor. A filled point is counted: it and all before it lie above the dashed line. A noise-corrected matrix can have "
+            f"Beside each title: how many are counted. Solid: eigenvalues of the correlation matrix, the first 14; "
+            f"dashed: 95th percentile of {draws} worlds of the same size and variances "
+            "without any factor. A filled point is counted: it and all before it lie above the dashed line. A "
+            "noise-corrected matrix can have "
             f"negative eigenvalues. {_PAIRWISE}",
             f"Scree plots; factors counted: {spoken}.",
         ),
@@ -181,9 +209,16 @@ def show_factors(findings: Findings) -> Fragment:
             "Number of factors at every level",
             table(
                 counts,
-                {"level": "level", "units": "n", "variables": "of", "parallel_analysis": "parallel analysis", "map": "minimum average partial"},
+                {
+                    "level": "level",
+                    "units": "n",
+                    "variables": "of",
+                    "parallel_analysis": "parallel analysis",
+                    "map": "minimum average partial",
+                },
                 "",
-                "Parallel analysis counts eigenvalues above chance; minimum average partial (MAP) is a second opinion where it is defined.",
+                "Parallel analysis counts eigenvalues above chance; minimum average partial (MAP) is a second "
+                "opinion where it is defined.",
                 formats={"units": count, "parallel_analysis": count, "map": count},
             ),
         ),
@@ -200,19 +235,30 @@ def show_loadings(findings: Findings) -> Fragment:
     dropped = [row["item"] for row in findings.document["data"]["dropped_items"]]
     left_out = f" {len(set(dropped))} items are left out at some level (see the last sections)." if dropped else ""
     heywood = [
-        f"{LEVELS[level].lower()}: {', '.join(map(str, items))}" for level in levels if (items := findings.value("factors", level, "heywood"))
+        f"{LEVELS[level].lower()}: {', '.join(map(str, items))}"
+        for level in levels
+        if (items := findings.value("factors", level, "heywood"))
     ]
-    impossible = f" More variance than an item has (Heywood case), to be read with care: {'; '.join(heywood)}." if heywood else ""
+    impossible = (
+        f" More variance than an item has (Heywood case), to be read with care: {'; '.join(heywood)}."
+        if heywood
+        else ""
+    )
     return Fragment.of(
         figure(
             figures.loadings(findings),
             "What the factors are made of.",
-            "Loadings (minres, oblimin): how strongly an item goes with a factor, \N{MINUS SIGN}1 to 1. Items are sorted by scale; reversed items "
-            f"(marked \N{MINUS SIGN}) are turned round, so that a trait shows as one warm block. Columns are in the order of the scales; F1, F2 … are "
+            "Loadings (minres, oblimin): how strongly an item goes with a factor, \N{MINUS SIGN}1 to 1. Items are "
+            "sorted by scale; reversed items "
+            f"(marked \N{MINUS SIGN}) are turned round, so that a trait shows as one warm block. Columns are in the "
+            f"order of the scales; F1, F2 … are "
             f"numbered as in analysis.json. {_PAIRWISE}{left_out}{impossible}",
-            "Heatmaps of factor loadings by item, pooled rows beside run noise removed; the numbers are in the table below.",
+            "Heatmaps of factor loadings by item, pooled rows beside run noise removed; the numbers are in the table "
+            "below.",
         ),
-        details("Loadings in raw direction, as the items are worded", *(_raw_loadings(findings, level) for level in levels)),
+        details(
+            "Loadings in raw direction, as the items are worded", *(_raw_loadings(findings, level) for level in levels)
+        ),
     )
 
 
@@ -220,13 +266,15 @@ def _raw_loadings(findings: Findings, level: str) -> str:
     raw = tables.loadings(findings, level, raw_direction=True)
     if raw is None:
         return ""
-    known = tables.scale_and_key(findings, list(raw.index))
-    printed = raw.assign(item=raw.index, scale=known["scale"], keyed=["+" if key > 0 else "\N{MINUS SIGN}" for key in known["keyed"]])
+    known, factors = tables.scale_and_key(findings, list(raw.index)), list(map(str, raw.columns))
+    printed = raw.assign(
+        item=raw.index, scale=known["scale"], keyed=["+" if key > 0 else "\N{MINUS SIGN}" for key in known["keyed"]]
+    )
     return table(
         printed,
-        {"item": "item", "scale": "scale", "keyed": "key", **{factor: factor for factor in raw}},
+        {"item": "item", "scale": "scale", "keyed": "key", **{factor: factor for factor in factors}},
         f"{LEVELS[level]}.",
-        formats={factor: short for factor in raw},
+        formats=dict.fromkeys(factors, short),
     )
 
 
@@ -235,26 +283,43 @@ def show_planted(findings: Findings) -> Fragment:
     recoveries = {level: planted.recover(findings, level) for level in planted.COMPARED}
     if findings.truth is None or all(recovery is None for recovery in recoveries.values()):
         return Fragment.of(paragraph("Nothing to compare: the planted items have no loadings at any level.", "note"))
-    summary = [{"what": "number of factors", "planted": str(len(findings.truth["factors"])), **_each(recoveries, lambda r: str(r.n_factors))}]
-    for factor in findings.truth["factors"]:
-        summary.append({"what": f"congruence: {factor}", "planted": short(1.0), **_each(recoveries, lambda r, f=factor: short(r.phi[f]))})
+    factors = findings.truth["factors"]
     errors = {level: short(planted.trait_correlation_error(findings, level)) for level in planted.COMPARED}
-    summary.append({"what": "mean error of trait correlations", "planted": short(0.0), **errors})
+    summary = [
+        {"what": "number of factors", "planted": str(len(factors)), **_each(recoveries, lambda r: str(r.n_factors))},
+        *(
+            {
+                "what": f"congruence: {factor}",
+                "planted": short(1.0),
+                **_each(recoveries, lambda r, f=factor: short(r.phi[f])),
+            }
+            for factor in factors
+        ),
+        {"what": "mean error of trait correlations", "planted": short(0.0), **errors},
+    ]
     components = planted.trait_components(findings)
-    n = findings.document["data"]["n_respondents"]
     return Fragment.of(
         table(
             pd.DataFrame(summary),
-            {"what": "", "planted": "planted", "pooled": LEVELS["pooled"].lower(), "respondent": LEVELS["respondent"].lower()},
+            {
+                "what": "",
+                "planted": "planted",
+                "pooled": LEVELS["pooled"].lower(),
+                "respondent": LEVELS["respondent"].lower(),
+            },
             "Planted against recovered.",
-            "Congruence (Tucker's \N{GREEK SMALL LETTER PHI}): 1 is the same factor, from .95 up counts as equal, below .85 as another one; each planted "
+            "Congruence (Tucker's \N{GREEK SMALL LETTER PHI}): 1 is the same factor, from .95 up counts as equal, "
+            "below .85 as another one; each planted "
             "factor is matched with one recovered factor, so that the sum is largest.",
             formats={"planted": str, "pooled": str, "respondent": str},
         ),
         figure(
             figures.planted_loadings(findings),
             "Loadings, planted and recovered.",
-            f"One point for each item and matched factor; on the dashed line both are equal. n = {n} respondents. Missing answers as above.",
+            "One point for each item and matched factor; on the dashed line both are equal. Planted loadings are "
+            "standardised as a correlation matrix "
+            f"of that level would have them, before answers are cut into options. n = {_respondents(findings)} "
+            f"respondents. {_PAIRWISE}",
             "Scatter plots of recovered against planted loadings, pooled rows beside run noise removed.",
         ),
         ""
@@ -262,10 +327,16 @@ def show_planted(findings: Findings) -> Fragment:
         else figure(
             figures.planted_components(findings),
             "Where trait variance comes from, planted and estimated.",
-            "Estimated: mean over the planted traits of their shares (G study of each scale, items random); lines: 95 % interval over these "
-            f"{len(findings.truth['factors'])} traits, Student's t. {_ONE_BY_ONE}",
+            "Open diamonds: shares planted in the population; filled ones: shares in the trait values that these few "
+            "llms and personas happened to get. "
+            "Points: mean over the planted traits of the estimated shares (G study of each scale, items random), "
+            "with the 95 % interval over these "
+            f"{len(factors)} traits (Student's t). {_ONE_BY_ONE}",
             "Planted and estimated shares of trait variance: "
-            + "; ".join(f"{row.effect} {percent(row.planted)} planted, {percent(row.estimated)} estimated" for row in components.itertuples())
+            + "; ".join(
+                f"{row.effect} {percent(row.planted)} planted, {percent(row.estimated)} estimated"
+                for row in tables.named_rows(components)
+            )
             + ".",
         ),
     )
@@ -297,12 +368,14 @@ def show_llms(findings: Findings) -> Fragment:
         table(
             llms,
             columns,
-            "Each llm on its own.",
-            "Variances in squared points of the response scale, averaged over items. Robustness: 1 / mean standard deviation over runs of one "
-            "asking (high: it answers alike each time). Susceptibility: mean standard deviation over personas (high: personas move it far). Both only over "
+            "What personas and chance do to each llm.",
+            "Variances in squared points of the response scale, averaged over items. Robustness: 1 / mean standard "
+            "deviation over runs of one "
+            "asking (high: it answers alike each time). Susceptibility: mean standard deviation over personas (high: "
+            "personas move it far). Both only over "
             f"personas with an answer to every item, counted in the last column.{gaps}",
             formats={**formats, "personas": count},
-            bars=("persona_variance", "ratio", "susceptibility"),
+            bars=("persona_variance", "ratio"),
         )
     )
 
@@ -310,22 +383,35 @@ def show_llms(findings: Findings) -> Fragment:
 def show_scales(findings: Findings) -> Fragment:
     """Show how reliable each scale is, and how much of it may be agreeing with anything."""
     scales = tables.reliability(findings)
-    scales["reversed"] = [f"{row.reversed} of {row.items}" for row in scales.itertuples()]
-    one_sided = [row.scale for row in scales.itertuples() if row.reversed.startswith("0 ")]
+    scales["reversed"] = [f"{row.reversed} of {row.items}" for row in tables.named_rows(scales)]
+    one_sided = [row.scale for row in tables.named_rows(scales) if row.reversed.startswith("0 ")]
     pieces = [
         table(
             scales,
-            {"scale": "scale", "reversed": "reversed items", "alpha": "alpha", "r_positive_negative": "r (positive, negative)", "g": "g"},
+            {
+                "scale": "scale",
+                "reversed": "reversed items",
+                "alpha": "alpha",
+                "r_positive_negative": "r (positive, negative)",
+                "g": "g",
+            },
             "Reliability of scales.",
-            "Alpha: consistency of the items' means over runs. r (positive, negative): correlation of the mean answers to forward and to reversed "
-            "items as worded; near \N{MINUS SIGN}1 the scale measures its content, near 0 or above it measures agreeing. g: share of the differences between "
-            f"respondents that would be found again with other items and runs. n = {count(findings.document['data']['n_respondents'])} respondents. {_ONE_BY_ONE}",
+            "Alpha: consistency of the items' means over runs. r (positive, negative): correlation of the mean "
+            "answers to forward and to reversed "
+            "items as worded; near \N{MINUS SIGN}1 the scale measures its content, near 0 or above it measures "
+            "agreeing. g: share of the differences between "
+            f"respondents that would be found again with other items and runs. n = {_respondents(findings)} "
+            f"respondents. {_ONE_BY_ONE}",
             formats={"reversed": str, "alpha": short, "r_positive_negative": short, "g": short},
         )
     ]
     if one_sided:
         pieces.append(
-            paragraph(f"No reversed items: {', '.join(one_sided)}. There alpha cannot tell a trait from agreeing with everything.", "note")
+            paragraph(
+                f"No reversed items: {', '.join(one_sided)}. There alpha cannot tell a trait from agreeing with "
+                f"everything.",
+                "note",
+            )
         )
     style = tables.response_style(findings)
     if style is None:
@@ -334,10 +420,18 @@ def show_scales(findings: Findings) -> Fragment:
         pieces.append(
             table(
                 style.assign(share_of_variance=style["share_of_variance"]),
-                {"scale": "scale", "mean": "agreeing, mean", "sd": "agreeing, SD", "share_of_variance": "share of variance", "extremity": "extreme answers"},
+                {
+                    "scale": "scale",
+                    "mean": "agreeing, mean",
+                    "sd": "agreeing, SD",
+                    "share_of_variance": "share of variance",
+                    "extremity": "extreme answers",
+                },
                 "Response style.",
-                "Agreeing: mean answer to forward and reversed items together, 0 is the middle of the response scale and 1 its end; SD over "
-                "respondents; share: how much of what respondents differ in it is. Extreme answers: the share at either end.",
+                "Agreeing: mean answer to forward and reversed items together, 0 is the middle of the response scale "
+                "and 1 its end; SD over "
+                "respondents; share: how much of what respondents differ in it is. Extreme answers: the share at "
+                "either end.",
                 formats={"mean": number, "sd": number, "share_of_variance": percent, "extremity": percent},
             )
         )
@@ -348,7 +442,11 @@ def show_data(findings: Findings) -> Fragment:
     """Show what was asked, and what became of it."""
     data = findings.document["data"]
     dropped = pd.DataFrame(data["dropped_items"], columns=["item", "reason"])
-    design = {"shared": "shared by the items of a session", "isolated": "each item asked on its own", "unknown": "not recorded, treated as shared"}
+    design = {
+        "shared": "shared by the items of a session",
+        "isolated": "each item asked on its own",
+        "unknown": "not recorded, treated as shared",
+    }
     facts = {
         "llms": data["n_llms"],
         "with fine-tunes": data["n_variants"],
@@ -361,12 +459,15 @@ def show_data(findings: Findings) -> Fragment:
     return Fragment.of(
         tiles({what: count(n) for what, n in facts.items()}),
         paragraph(f"Sessions: {design.get(data['session_design'], data['session_design'])}."),
-        paragraph(f"Placebo personas, left out of everything but their own check: {', '.join(map(str, placebo))}.") if placebo else "",
+        paragraph(f"Placebo personas, left out of everything but their own check: {', '.join(map(str, placebo))}.")
+        if placebo
+        else "",
         table(
             tables.states(findings),
             {"state": "state", "count": "askings", "share": "share", "meaning": "meaning"},
             "What became of each asking.",
-            "Only answered ones have a score. The others are missing answers, not zeros; they are not missing at random.",
+            "Only answered ones have a score. The others are missing answers, not zeros; they are not missing at "
+            "random.",
             formats={"count": count, "share": lambda share: number(100 * share, 1) + "\N{NARROW NO-BREAK SPACE}%"},
         ),
         details(f"Items left out at some level ({len(dropped)})", table(dropped, {"item": "item", "reason": "why"}, ""))
@@ -381,7 +482,13 @@ def show_missing(findings: Findings) -> Fragment:
     why = tables.missing(findings)
     return Fragment.of(
         paragraph(f"Not built yet in this version: {', '.join(not_built)}.") if not_built else "",
-        table(why, {"reason": "why", "where": "where", "values": "values"}, "Not estimable here.", "Each reason with the numbers it leaves empty.", formats={"values": count})
+        table(
+            why,
+            {"reason": "why", "where": "where", "values": "values"},
+            "Not estimable here.",
+            "Each reason with the numbers it leaves empty.",
+            formats={"values": count},
+        )
         if len(why)
         else paragraph("Everything else could be estimated."),
     )
@@ -391,47 +498,60 @@ def show_provenance(findings: Findings) -> Fragment:
     """Show what made these numbers."""
     return Fragment.of(
         table(tables.provenance(findings), {"what": "", "value": ""}, "How to get these numbers again."),
-        paragraph(f"Variance by {findings.value('variance', 'method')}.") if findings.value("variance", "method") else "",
+        paragraph(f"Variance by {findings.value('variance', 'method')}.")
+        if findings.value("variance", "method")
+        else "",
     )
 
 
 SECTIONS = (
-    Section("verdict", "The answer so far", "One sentence, the evidence it was weighed from, and what it does not say.", show_verdict),
+    Section(
+        "verdict",
+        "The answer so far",
+        "One sentence, the evidence it was weighed from, and what it does not say.",
+        show_verdict,
+    ),
     Section(
         "variance",
         "How much is what",
-        "Longer bars matter more. What personas do is the signal; the hatched bar is what changes when the very same question is asked again.",
+        "Longer bars matter more. What personas do is the signal; the hatched bar is what changes when the very same "
+        "question is asked again.",
         show_variance,
     ),
     Section(
         "correlations",
         "Which scales go together",
-        "Left is what a naive analysis sees, in the middle what is left once run noise is taken out, right what moves together within a run only. "
+        "Left is what a naive analysis sees, in the middle what is left once run noise is taken out, right what "
+        "moves together within a run only. "
         "A pattern that is on the left and on the right but not in the middle is mood, not trait.",
         show_correlations,
     ),
     Section(
         "factors",
         "How many dimensions",
-        "A factor counts if its point lies above the dashed line of chance. If pooled rows and corrected disagree, run noise made or hid factors.",
+        "A factor counts if its point lies above the dashed line of chance. If pooled rows and corrected disagree, "
+        "run noise made or hid factors.",
         show_factors,
     ),
     Section(
         "loadings",
         "What the dimensions are",
-        "A good factor is one warm block: all items of one scale, and little else in its column. Blue blocks are items that go against their key.",
+        "A good factor is one warm block: all items of one scale, and little else in its column. Blue blocks are "
+        "items that go against their key.",
         show_loadings,
     ),
     Section(
         "planted",
         "Planted against recovered",
-        "This population is simulated, so the truth is known. The corrected analysis should lie on it; the pooled one need not.",
+        "This population is simulated, so the truth is known. The corrected analysis should lie on it; the pooled "
+        "one need not.",
         show_planted,
     ),
     Section(
         "llms",
         "Each llm on its own",
-        "Does a persona move this llm, and does it answer alike when asked again? A run : persona ratio above 1 means mostly noise.",
+        "Does a persona move this llm, and does it answer alike when asked again? A run : persona ratio above 1 "
+        "means mostly noise.",
         show_llms,
     ),
     Section(

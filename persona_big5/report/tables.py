@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,10 +20,16 @@ NOT_BUILT = "not built yet"
 _PLACES_NAMED = 3
 
 
+def named_rows(table: pd.DataFrame) -> list[Any]:
+    """Return the rows of a table as named tuples."""
+    return list(table.itertuples(index=False))
+
+
 def variance_shares(findings: Findings) -> pd.DataFrame:
     """Share of the variance by effect: ``effect, meaning, share, low, high, estimate``; NaN where there is none.
 
-    Empty where no component could be estimated. Effects that are null are left out (the table of what is missing has them).
+    Empty where no component could be estimated. Effects that are null are left out (the table of what is missing has
+    them).
     """
     by_level = findings.value("variance", "by_level") or {}
     rows = [
@@ -51,7 +57,7 @@ def correlation_matrix(findings: Findings, level: str) -> pd.DataFrame | None:
 
 
 def scale_pairs(findings: Findings) -> pd.DataFrame:
-    """One row per pair of scales: for each level shown the correlation ``r`` and the ends ``low``, ``high`` of its interval."""
+    """Return one row per pair of scales: for each level shown the correlation ``r``, its interval ``low``, ``high``."""
     columns: dict[tuple[str, str], NDArray[np.float64]] = {}
     names: list[str] = []
     for level in ("pooled", "respondent", "run"):
@@ -84,7 +90,7 @@ def factor_counts(findings: Findings) -> pd.DataFrame:
 
 
 def loadings(findings: Findings, level: str, *, raw_direction: bool = False) -> pd.DataFrame | None:
-    """Loadings at a level, variables x factors (``F1`` … as in ``analysis.json``); None where there are none.
+    """Return the loadings at a level, variables x factors (``F1`` … as in ``analysis.json``); None without any.
 
     Rows are sorted by scale, within it by key; columns so that the factors follow the scales that load on them most.
     """
@@ -103,9 +109,9 @@ def loadings(findings: Findings, level: str, *, raw_direction: bool = False) -> 
 
 def scale_and_key(findings: Findings, variables: list[str]) -> pd.DataFrame:
     """Scale and key of variables, indexed by them; a scale used as a variable stands for itself."""
-    known = findings.items.set_index("item_id")
-    rows = [known.loc[name, ["scale", "keyed"]].tolist() if name in known.index else [name, 1] for name in variables]
-    return pd.DataFrame(rows, index=variables, columns=["scale", "keyed"])
+    known = {item.item_id: (item.scale, item.keyed) for item in named_rows(findings.items)}
+    found = [known.get(name, (name, 1.0)) for name in variables]
+    return pd.DataFrame(found, index=variables, columns=["scale", "keyed"])
 
 
 def _in_scale_order(findings: Findings, variables: list[str]) -> pd.DataFrame:
@@ -117,7 +123,7 @@ def _in_scale_order(findings: Findings, variables: list[str]) -> pd.DataFrame:
 
 
 def by_llm(findings: Findings) -> pd.DataFrame:
-    """One row per llm and variant: ``llm, variant, persona_variance, run_variance, ratio, robustness, susceptibility, personas``."""
+    """Return one row per llm and variant: variances of personas and runs, their ratio, robustness, susceptibility."""
     columns = ["llm", "variant", "persona_variance", "run_variance", "ratio", "robustness", "susceptibility"]
     frame = pd.DataFrame(findings.value("variance", "by_llm") or [], columns=[*columns, "n_complete_personas"])
     return frame.astype(dict.fromkeys(columns[2:], float)).rename(columns={"n_complete_personas": "personas"})
@@ -155,7 +161,7 @@ def response_style(findings: Findings) -> pd.DataFrame | None:
 
 
 def states(findings: Findings) -> pd.DataFrame:
-    """What became of each asking: ``state, count, share, meaning``, the most frequent first."""
+    """Tell what became of each asking: ``state, count, share, meaning``, the most frequent first."""
     counts = findings.document["data"]["states"]
     total = sum(counts.values())
     rows = [
@@ -166,14 +172,24 @@ def states(findings: Findings) -> pd.DataFrame:
 
 
 def missing(findings: Findings) -> pd.DataFrame:
-    """What is null and why, one row per reason: ``reason, values, where``; what is not built yet is left out, see `not_built`."""
+    """Tell what is null and why: ``reason, values, where``; reasons that differ in numbers only are one row.
+
+    What is not built yet is left out (see `not_built`), and so are settings that were left to the program.
+    """
     places: defaultdict[str, list[str]] = defaultdict(list)
+    worded: defaultdict[str, set[str]] = defaultdict(set)
     for path, reason in findings.document["reasons"].items():
-        if not str(reason).startswith(NOT_BUILT):
-            places[str(reason)].append(_place(path))
+        if not str(reason).startswith(NOT_BUILT) and not path.startswith("provenance."):
+            alike = re.sub(r"-?\d[\d.]*", "\N{HORIZONTAL ELLIPSIS}", str(reason))
+            places[alike].append(_place(path))
+            worded[alike].add(str(reason))
     rows = [
-        {"reason": reason, "values": len(found), "where": _listed(found)}
-        for reason, found in sorted(places.items(), key=lambda one: -len(one[1]))
+        {
+            "reason": worded[alike].pop() if len(worded[alike]) == 1 else alike,
+            "values": len(found),
+            "where": _listed(found),
+        }
+        for alike, found in sorted(places.items(), key=lambda one: -len(one[1]))
     ]
     return pd.DataFrame(rows, columns=["reason", "values", "where"])
 
@@ -185,13 +201,16 @@ def not_built(findings: Findings) -> list[str]:
 
 
 def provenance(findings: Findings) -> pd.DataFrame:
-    """What made these numbers: ``what, value``."""
+    """Tell what made these numbers: ``what, value``."""
     found = findings.document["provenance"]
     settings = {key: "by parallel analysis" if value is None else value for key, value in found["settings"].items()}
     rows = [
         ("waves", ", ".join(map(str, found["waves"]))),
         ("seed", str(found["seed"])),
-        *((key.replace("_", " "), ", ".join(map(str, value)) if isinstance(value, list) else str(value)) for key, value in settings.items()),
+        *(
+            (key.replace("_", " "), ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+            for key, value in settings.items()
+        ),
         ("fingerprint of the data", str(found["data_hash"])),
         ("packages", ", ".join(f"{name} {version}" for name, version in found["packages"].items())),
     ]
@@ -199,9 +218,9 @@ def provenance(findings: Findings) -> pd.DataFrame:
 
 
 def _place(path: str) -> str:
-    """Name the place of a null: the part in words and what it is of, positions inside lists left out."""
+    """Name the place of a null: the part in words and what it is of, without what lies below."""
     part, *rest = re.sub(r"\[\d+\]", "", path).split(".")
-    return ": ".join([PARTS.get(part, part), effect_name(" ".join(rest).replace("_", " "))]) if rest else PARTS.get(part, part)
+    return f"{PARTS.get(part, part)} ({effect_name(rest[0].replace('_', ' '))})" if rest else PARTS.get(part, part)
 
 
 def _listed(places: list[str]) -> str:

@@ -12,13 +12,6 @@ LEVELS = {
 }
 """The levels shown, in words."""
 
-LEVEL_MEANINGS = {
-    "pooled": "every run a row of its own; the naive analysis",
-    "means": "one row per respondent, averaged over its runs",
-    "respondent": "between respondents, run noise removed",
-    "run": "what moves together from one asking to the next",
-}
-
 EFFECTS = {
     "llm": "llms differ, whatever the persona",
     "variant": "fine-tunes of one llm differ",
