@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
 import pandas as pd
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DPI = 170
+_UNSEEN = {"Cc", "Cf", "Cs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,12 @@ class Fragment:
 
 
 def text(value: object) -> str:
-    """Escape any value for HTML; an address in it stays readable but is no address any more."""
-    return escape(str(value), quote=True).replace("://", "&#58;//")
+    """Escape any value for HTML; an address in it stays readable but is no address any more.
+
+    Characters that are not seen but do something (controls, changes of writing direction, half characters) are replaced.
+    """
+    seen = "".join("\N{REPLACEMENT CHARACTER}" if category(one) in _UNSEEN else one for one in str(value))
+    return escape(seen, quote=True).replace("://", "&#58;//")
 
 
 def paragraph(sentence: str, kind: str = "") -> str:
