@@ -44,7 +44,8 @@ def text(value: object) -> str:
 
     Characters that are not seen but do something (controls, changes of writing direction, half characters) are replaced.
     """
-    seen = "".join("\N{REPLACEMENT CHARACTER}" if category(one) in _UNSEEN else one for one in str(value))
+    replaced = {one: "\N{REPLACEMENT CHARACTER}" for one in set(str(value)) - {"\n", "\t"} if category(one) in _UNSEEN}
+    seen = str(value).translate(str.maketrans(replaced))
     return escape(seen, quote=True).replace("://", "&#58;//")
 
 
