@@ -1,8 +1,8 @@
-"""Is planted structure recovered with run noise removed.
+"""Recovery of planted structure: found with run noise removed, missed without.
 
-And missed without? Twenty populations as in the demo, each with its own seed.
+Twenty populations as in the demo, each with its own seed.
 
-python -m benchmarks.recovery [number of seeds]
+    python -m benchmarks.recovery [number of seeds]
 """
 
 import sys

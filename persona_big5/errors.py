@@ -19,9 +19,9 @@ class PersonaBig5Error(Exception):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake in a file: ``file:line: path: text`` (line counts from 1.
+    """One mistake in a file, shown as ``file:line: path: text``.
 
-    Path is the place inside the file, may be empty).
+    ``line`` counts from 1; ``path`` is the place inside the file and may be empty.
     """
 
     file: str
@@ -55,7 +55,4 @@ class AccessError(PersonaBig5Error):
 
 
 class NotEstimableError(PersonaBig5Error):
-    """The data cannot answer the question asked of them.
-
-    One run, one respondent, an unidentified number of factors.
-    """
+    """The data cannot answer what is asked of them: one run, one respondent, factors that are not identified."""

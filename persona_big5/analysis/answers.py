@@ -1,7 +1,4 @@
-"""The long table laid out for statistics.
-
-A matrix of runs x items, the facets of its rows, and what is known of its items.
-"""
+"""The long table laid out for statistics: a matrix of runs x items, facets of its rows, and facts of its items."""
 
 from __future__ import annotations
 
@@ -13,10 +10,13 @@ import pandas as pd
 
 from persona_big5.errors import DataError
 from persona_big5.store.longtable import KEY, KEY_DEFAULTS
+from persona_big5.variance.covariance import means_by_group
 from persona_big5.variance.design import Facet
 from persona_big5.variance.groups import distinct_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from persona_big5.variance.groups import FloatArray, IntArray
@@ -32,7 +32,16 @@ MISSING_STATE = "missing"
 class ItemInfo:
     """What is known of the items, all of length n_items.
 
-    ``scale`` (object), ``keyed`` (+1, -1), ends of the response scale (NaN unknown).
+    Attributes
+    ----------
+    names
+        As in the column ``item_id``.
+    scale
+        The scale of each item; ``all`` where none is known.
+    keyed
+        +1, or -1 for a reversed item.
+    score_min, score_max
+        Ends of the response scale, NaN unknown.
     """
 
     names: tuple[str, ...]
@@ -70,10 +79,30 @@ class ItemInfo:
 class Answers:
     """Answers of respondents to items, one row per run of a cell.
 
-    ``scores`` (N, items) in the raw direction, NaN missing. ``codes`` (N, 5) integer levels of ``CELL``; ``levels``
-    {column: labels}.
-    ``run`` (N,) numbers the runs of a cell from 0. ``facets`` are those of a cell that vary. ``warnings`` are for the
-    reader.
+    Attributes
+    ----------
+    scores
+        Shape (N, items), raw direction, NaN missing.
+    codes
+        Integer levels of the columns of ``CELL``, shape (N, 5).
+    levels
+        Labels of the levels, by column.
+    run
+        Number of the run within its cell, from 0, shape (N,).
+    items
+        What is known of the items.
+    facets
+        Facets of a cell that vary.
+    session_design
+        Whether the items of a run share a conversation.
+    dropped_items
+        Items that say nothing, each with the reason.
+    states
+        Number of rows by state.
+    placebo_personas
+        Personas of group ``placebo``.
+    warnings
+        What a reader must know.
     """
 
     scores: FloatArray
@@ -96,18 +125,34 @@ class Answers:
     @property
     def cell(self) -> IntArray:
         """Number of the cell of each row (N,)."""
-        return distinct_rows(self.codes)[0]
+        return self.unit(CELL)
 
     @property
     def respondent(self) -> IntArray:
         """Number of the respondent of each row (N,)."""
-        return distinct_rows(self.codes[:, : len(RESPONDENT)])[0]
+        return self.unit(RESPONDENT)
+
+    def code(self, column: str) -> IntArray:
+        """Level of one column of ``CELL`` by row (N,)."""
+        return self.codes[:, CELL.index(column)]
+
+    def unit(self, columns: Collection[str]) -> IntArray:
+        """Code the combinations of levels of ``columns`` of ``CELL``, by row (N,)."""
+        return distinct_rows(self.codes[:, [i for i, column in enumerate(CELL) if column in columns]])[0]
+
+    def count(self, columns: Collection[str]) -> int:
+        """How many combinations of levels of ``columns`` of ``CELL`` there are."""
+        return int(self.unit(columns).max()) + 1
+
+    def respondent_means(self, scores: FloatArray) -> FloatArray:
+        """Mean of each respondent's rows (respondents, columns) of ``scores`` (N, columns), missing ones left out."""
+        return means_by_group(scores, self.respondent, self.count(RESPONDENT))
 
     @property
     def keyed_scores(self) -> FloatArray:
         """Scores with reversed items turned about the middle of their response scale.
 
-        Or about their own mean where its ends are unknown.
+        Where its ends are unknown they are turned about their own mean.
         """
         middle = (self.items.score_min + self.items.score_max) / 2
         turned_about = np.where(np.isnan(middle), np.nanmean(self.scores, axis=0), middle)
@@ -126,13 +171,20 @@ class Answers:
 def lay_out(frame: pd.DataFrame, *, sessions: Literal["shared", "isolated"] | None = None) -> Answers:
     """Lay a long table out as runs x items.
 
-    ``frame``: the columns of DESIGN's long table (``store.read_long``, ``store.long_table``). Everything in the key but
-    the item and the
-    facets of a cell (option order, layout, wave, occasion, run ...) tells runs of one cell apart. Items that are never
-    answered or always
-    answered alike are dropped and named. ``sessions`` overrides what the column ``session`` says.
+    Everything in the key but the item and the columns of a cell (option order, layout, wave, occasion, run ...) tells
+    runs of one cell apart. Items that are never answered or always answered alike are dropped and named.
 
-    Raises DataError where no score is there.
+    Parameters
+    ----------
+    frame
+        A long table (``store.read_long``, ``store.long_table``).
+    sessions
+        Overrides what the column ``session`` says.
+
+    Raises
+    ------
+    DataError
+        Where no row has a score, or no item varies.
     """
     if frame["score"].notna().sum() == 0:
         raise DataError(
@@ -182,7 +234,8 @@ def _item_info(frame: pd.DataFrame, item: IntArray, names: tuple[str, ...], warn
     keyed = pd.to_numeric(of_item["keyed"], errors="coerce").to_numpy(dtype=float)
     if np.isnan(keyed).any():
         warnings.append(
-            "no keys for some items: they are taken as keyed +1, so reversal and response style cannot be judged for them"
+            "no keys for some items: they are taken as keyed +1, "
+            "so reversal and response style cannot be judged for them"
         )
     scale = of_item["scale"].astype(object).where(of_item["scale"].notna(), "all")
     low = pd.to_numeric(of_item["score_min"], errors="coerce").to_numpy(dtype=float)
@@ -192,14 +245,14 @@ def _item_info(frame: pd.DataFrame, item: IntArray, names: tuple[str, ...], warn
 
 def _varying(scores: FloatArray, items: ItemInfo) -> tuple[NDArray[np.bool_], list[tuple[str, str]]]:
     answered = np.isfinite(scores).sum(axis=0)
-    spread = np.nanmax(np.where(np.isfinite(scores), scores, -np.inf), axis=0) - np.nanmin(
-        np.where(np.isfinite(scores), scores, np.inf), axis=0
-    )
-    kept = (answered > 1) & (spread > 0)
-    dropped = []
-    for name, count, keep in zip(items.names, answered, kept, strict=True):
-        if not keep:
-            dropped.append((name, "never answered" if count == 0 else "always answered alike"))
+    highest = np.where(np.isfinite(scores), scores, -np.inf).max(axis=0)
+    lowest = np.where(np.isfinite(scores), scores, np.inf).min(axis=0)
+    kept = (answered > 1) & (highest > lowest)
+    dropped = [
+        (name, "never answered" if count == 0 else "always answered alike")
+        for name, count, keep in zip(items.names, answered, kept, strict=True)
+        if not keep
+    ]
     if not kept.any():
         raise DataError("every item is always answered alike: there is no variance to split")
     return kept, dropped
@@ -210,7 +263,8 @@ def _common_unit(scores: FloatArray, items: ItemInfo, warnings: list[str]) -> tu
     width = items.score_max - items.score_min
     if np.isnan(width).any():
         warnings.append(
-            "ends of the response scales are not known: nothing is said of extremes, nor of absolute levels of reversed items"
+            "ends of the response scales are not known: "
+            "nothing is said of extremes, nor of absolute levels of reversed items"
         )
         return scores, items
     if np.ptp(width) == 0:
@@ -222,8 +276,8 @@ def _common_unit(scores: FloatArray, items: ItemInfo, warnings: list[str]) -> tu
 
 def _facets(codes: IntArray, warnings: list[str]) -> tuple[Facet, ...]:
     """Facets of a cell with at least two levels that are no attribute of an llm or a variant."""
-    respondent_parent = distinct_rows(codes[:, :2])[0]
-    variants = len(np.unique(respondent_parent))
+    variant = distinct_rows(codes[:, :2])[0]
+    variants = len(np.unique(variant))
     llms = len(np.unique(codes[:, 0]))
     facets = []
     if llms > 1:
@@ -234,7 +288,7 @@ def _facets(codes: IntArray, warnings: list[str]) -> tuple[Facet, ...]:
         code = codes[:, CELL.index(column)]
         if len(np.unique(code)) < 2:
             continue
-        pairs = len(np.unique(respondent_parent * (code.max() + 1) + code))
+        pairs = len(np.unique(variant * (code.max() + 1) + code))
         if pairs == variants and variants > 1:
             warnings.append(f"{column} is constant within every llm and variant: an attribute, left out as a facet")
         else:
@@ -266,7 +320,8 @@ def _session_design(frame: pd.DataFrame, warnings: list[str]) -> SessionDesign:
     session = frame["session"]
     if session.isna().all():
         warnings.append(
-            "no column session: items of one run are matched and treated as sharing a session, which is unbiased either way"
+            "no column session: items of one run are matched and treated as sharing a session, "
+            "which is unbiased either way"
         )
         return "unknown"
     items_per_session = (

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from persona_big5.analysis.levels import LEVELS
-from persona_big5.analysis.structure import Structure
-from persona_big5.variance.components import Component
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from persona_big5.analysis.recommend import Recommendation
     from persona_big5.analysis.shares import OfLlm
+    from persona_big5.analysis.structure import Structure
     from persona_big5.analysis.traits import ScaleCorrelations
     from persona_big5.analysis.verdict import Verdict
     from persona_big5.factors.extraction import FactorSolution
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from persona_big5.factors.fit import Fit
     from persona_big5.factors.retention import ParallelAnalysis
     from persona_big5.validity.style import Acquiescence
-    from persona_big5.variance.components import Ratio
+    from persona_big5.variance.components import Component
     from persona_big5.variance.groups import FloatArray
     from persona_big5.variance.gstudy import DecisionStudy, GStudy
     from persona_big5.variance.levels import LevelComponents
@@ -34,7 +33,8 @@ NOT_BUILT = "not built yet in this version"
 UNDEFINED = "not defined for these data"
 KEYED_ALIKE = "all items are keyed alike, or fewer than 3 respondents"
 NOT_BUILT_KEYS = (
-    "scores", "replication", "prediction", "change", "missingness_bounds", "semantic", "mtmm", "invariance", "drift", "axis", "mixtures",
+    "scores", "replication", "prediction", "change", "missingness_bounds", "semantic", "mtmm", "invariance", "drift",
+    "axis", "mixtures",
 )  # fmt: skip
 
 
@@ -46,10 +46,7 @@ class Missing:
 
 
 def write_out(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn arrays into lists and what is missing or undefined into null.
-
-    And list a reason for each null under ``reasons``.
-    """
+    """Turn arrays into lists and what is missing or undefined into null, each null with its reason in ``reasons``."""
     reasons: dict[str, str] = {}
 
     def plain(value: Any, path: str) -> Any:  # noqa: ANN401  (a JSON value)
@@ -92,11 +89,10 @@ def variance_entry(components: LevelComponents | str) -> dict[str, Any]:
     if components.run_reason:
         by_level["run"] = Missing(components.run_reason)
     ratio = components.run_to_persona
+    no_ratio = Missing(components.run_reason or "no persona variance")
     return {
         "by_level": by_level,
-        "run_to_persona_ratio": Missing(components.run_reason or "no persona variance")
-        if ratio is None
-        else _ratio(ratio),
+        "run_to_persona_ratio": no_ratio if ratio is None else asdict(ratio),
         "run_facet": {
             "estimable": not components.run_reason,
             "reason": components.run_reason or "cells were asked repeatedly, and answers differ",
@@ -106,27 +102,20 @@ def variance_entry(components: LevelComponents | str) -> dict[str, Any]:
     }
 
 
-def _ratio(ratio: Ratio) -> dict[str, Any]:
-    return {"estimate": ratio.estimate, "ci_low": ratio.ci_low, "ci_high": ratio.ci_high}
-
-
 def component_entry(component: Component, name: str) -> dict[str, Any]:
     """One component; ends that could not be had are missing with the reason."""
     entry: dict[str, Any] = asdict(component)
+    not_resampled = f"{name} has fewer than 4 levels (or is nested in such a facet) and is not resampled"
     for key, value in entry.items():
         if not math.isfinite(value):
-            entry[key] = Missing(
-                f"{name} has fewer than 4 levels (or is nested in such a facet) and is not resampled"
-                if key.removeprefix("share_").startswith("ci_")
-                else "no variance at all"
-            )
+            entry[key] = Missing(not_resampled if "ci_" in key else "no variance at all")
     return entry
 
 
 def g_study_entry(study: GStudy, *, levels_of_reversed_known: bool) -> dict[str, Any]:
     """One entry of ``variance.g_study``.
 
-    What rests on item means is missing where reversed items were turned without knowing the ends.
+    What rests on item means is missing where reversed items were turned without knowing the ends of their scale.
     """
     effects: dict[str, Any] = {name: component_entry(component, name) for name, component in study.effects.items()}
     coefficients: dict[str, Any] = asdict(study.coefficients)
@@ -166,6 +155,7 @@ def by_llm_entry(of_llm: OfLlm) -> dict[str, Any]:
 
 def correlations_entry(correlations: Mapping[str, ScaleCorrelations], reasons: Mapping[str, str]) -> dict[str, Any]:
     """``correlations``: every level, scales only (items are in Parquet)."""
+    not_resampled = Missing("no facet with at least 4 levels to resample")
     entries: dict[str, Any] = {}
     for level in LEVELS:
         if level not in correlations:
@@ -175,12 +165,8 @@ def correlations_entry(correlations: Mapping[str, ScaleCorrelations], reasons: M
         entries[level] = {
             "variables": list(found.variables),
             "matrix": found.matrix,
-            "ci_low": found.ci_low
-            if np.isfinite(found.ci_low).any()
-            else Missing("no facet with at least 4 levels to resample"),
-            "ci_high": found.ci_high
-            if np.isfinite(found.ci_high).any()
-            else Missing("no facet with at least 4 levels to resample"),
+            "ci_low": found.ci_low if np.isfinite(found.ci_low).any() else not_resampled,
+            "ci_high": found.ci_high if np.isfinite(found.ci_high).any() else not_resampled,
             "n": found.n,
             "corrected": found.corrected,
         }
@@ -214,10 +200,8 @@ def factorability_entry(found: Factorability, names: Sequence[str]) -> dict[str,
     why = {name: Missing(reason) for name, reason in found.reasons.items()}
     return {
         "kmo": why.get("kmo", found.kmo),
-        "kmo_items": _by_name(names, found.kmo_items)
-        if found.kmo_items is not None
-        else why.get("kmo_items", why.get("kmo")),
-        "bartlett": asdict(found.bartlett) if found.bartlett is not None else why.get("bartlett"),
+        "kmo_items": why.get("kmo_items") if found.kmo_items is None else _by_name(names, found.kmo_items),
+        "bartlett": why.get("bartlett") if found.bartlett is None else asdict(found.bartlett),
         "smallest_eigenvalue": found.smallest_eigenvalue,
         "negative_eigenvalue_mass": found.negative_eigenvalue_mass,
     }
@@ -245,8 +229,8 @@ def factors_entry(
     """One entry of ``factors``; without a solution everything but the number is missing for its reason."""
     if isinstance(solution, Missing):
         keys = (
-            "method", "rotation", "correlation", "converged", "heywood", "loadings", "loading_ci", "raw_direction_loadings",
-            "factor_correlations", "communalities", "uniquenesses", "variance_share", "fit",
+            "method", "rotation", "correlation", "converged", "heywood", "loadings", "loading_ci",
+            "raw_direction_loadings", "factor_correlations", "communalities", "uniquenesses", "variance_share", "fit",
         )  # fmt: skip
         return {"n_factors": n_factors, **dict.fromkeys(keys, solution), "warnings": list(warnings)}
     return {
@@ -269,7 +253,7 @@ def factors_entry(
 
 
 def fit_entry(fit: Fit) -> dict[str, Any]:
-    """Indices of fit; those that are not defined with their reason."""
+    """``fit``: every index, those that are not defined with their reason."""
     names = ("chi2", "df", "p", "rmsea", "tli", "cfi", "srmr", "bic")
     return {name: Missing(fit.reasons[name]) if name in fit.reasons else getattr(fit, name) for name in names}
 

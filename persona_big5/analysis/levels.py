@@ -1,7 +1,4 @@
-"""Covariance of items at every level.
-
-Estimated in one way from answers and, again and again, from worlds without factors.
-"""
+"""Covariance of items at every level, from answers and in the same way from worlds without factors."""
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ import numpy as np
 
 from persona_big5.analysis.answers import CELL, RESPONDENT
 from persona_big5.variance.covariance import (
+    FEWEST_FOR_SPLIT,
     effect_covariance,
     means_covariance,
     pooled_covariance,
@@ -20,7 +18,7 @@ from persona_big5.variance.covariance import (
     split_run_covariance,
 )
 from persona_big5.variance.design import RESIDUAL, identified_effects
-from persona_big5.variance.groups import cross_sums, distinct_rows
+from persona_big5.variance.groups import cross_sums
 from persona_big5.variance.levels import level_effects
 from persona_big5.variance.moments import Moments, moment_equations, same_design
 
@@ -31,18 +29,27 @@ if TYPE_CHECKING:
     from persona_big5.variance.design import Effect
     from persona_big5.variance.groups import FloatArray, GroupSums
 
-LEVELS = ("pooled", "means", "respondent", "split_run", "run", "llm", "variant", "persona", "llm:persona", "context")
-CORRECTED = ("respondent", "split_run", "llm", "variant", "persona", "llm:persona", "context")
+OF_EFFECTS = ("llm", "variant", "persona", "llm:persona", "context")
+"""Levels that are effects of the design."""
+LEVELS = ("pooled", "means", "respondent", "split_run", "run", *OF_EFFECTS)
+CORRECTED = ("respondent", "split_run", *OF_EFFECTS)
 """Levels whose matrix is a difference of matrices (or a cross-covariance), and no sample covariance."""
-FEWEST_FOR_SPLIT = 3
 
 
 @dataclass(frozen=True)
 class LevelEstimator:
     """Turns a matrix of scores of a fixed design into one covariance matrix per level.
 
-    ``reasons`` says why a level cannot be had. Coefficients of the moment equations are worked out once, from which
-    answers are there.
+    Coefficients of the moment equations are worked out once, from which answers are there.
+
+    Attributes
+    ----------
+    answers
+        The design, and which answers are missing.
+    effects
+        Effects that the design can tell apart.
+    reasons
+        Why a level cannot be had, by level.
     """
 
     answers: Answers
@@ -58,7 +65,7 @@ class LevelEstimator:
         if len(cells.grouping) == len(answers.scores):
             for level in ("respondent", "split_run", "run"):
                 reasons[level] = "every cell was asked once: run noise cannot be told from the respondent"
-        if len(np.unique(answers.respondent)) < 2:
+        if answers.count(RESPONDENT) < 2:
             for level in ("means", "respondent", "split_run"):
                 reasons[level] = "one respondent"
         odd = answers.run % 2 == 1
@@ -68,16 +75,15 @@ class LevelEstimator:
         candidates = level_effects(answers.facets)
         identified = identified_effects(candidates, cells.grouping, n_observations=len(answers.scores))
         reasons |= {name: why for name, why in identified.dropped.items() if name in LEVELS}
-        for level in LEVELS[5:]:
+        for level in OF_EFFECTS:
             if level not in reasons and level not in {effect.name for effect in identified.effects}:
                 reasons[level] = "is no facet of these data"
         return cls(answers, identified.effects, reasons, moment_equations(cells, identified.effects))
 
     def matrices(self, scores: FloatArray, levels: Collection[str] = LEVELS) -> dict[str, FloatArray]:
-        """Covariance.
+        """Covariance (items, items), raw direction, of those ``levels`` that can be had.
 
-        (items, items), raw direction, of those ``levels`` that can be had, from ``scores`` (and gaps) laid out like the
-        answers.
+        ``scores`` (N, items) are laid out like the answers, with the same ones missing.
         """
         cells = cross_sums(scores, self.answers.codes, CELL)
         wanted = [level for level in levels if level not in self.reasons]
@@ -90,21 +96,18 @@ class LevelEstimator:
 
     def runs_per_respondent(self) -> float:
         """R of (MSB - MSW) / R."""
-        return respondent_covariance(
-            cross_sums(self.answers.scores, self.answers.codes, CELL), RESPONDENT
-        ).runs_per_respondent
+        cells = cross_sums(self.answers.scores, self.answers.codes, CELL)
+        return respondent_covariance(cells, RESPONDENT).runs_per_respondent
 
     def variances(self) -> dict[str, FloatArray]:
         """Raw variance components item by item (items,), by effect and ``residual``."""
         return {name: np.diag(matrix).copy() for name, matrix in effect_covariance(self._moments).items()}
 
     def reliability(self, matrices: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-        """By corrected level.
+        """Share of the observed variance between a level's units that belongs to the level (items,), if corrected.
 
-        The share of the observed variance between its units' means that belongs to the level (items,).
-
-        Observed: the variance of respondents' means, or the expected mean square of an effect without the effects that
-        contain it.
+        Observed is the variance of respondents' means, or the expected mean square of an effect without the effects
+        that contain it.
         """
         found: dict[str, FloatArray] = {}
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -127,21 +130,21 @@ class LevelEstimator:
     def n_units(self, level: str) -> int:
         """How many units a level has.
 
-        Rows for ``pooled`` and ``run``, respondents for ``means`` and ``respondent``, else the effect's levels.
+        Rows for ``pooled`` and ``run``; respondents for ``means``, ``respondent`` and ``split_run``; else the effect's
+        levels.
         """
         if level in ("pooled", "run"):
             return len(self.answers.scores)
         if level in ("means", "respondent", "split_run"):
-            return len(np.unique(self.answers.respondent))
+            return self.answers.count(RESPONDENT)
         effect = next(effect for effect in self.effects if effect.name == level)
-        positions = [CELL.index(column) for column in CELL if column in effect.columns]
-        return len(distinct_rows(self.answers.codes[:, positions])[1])
+        return self.answers.count(effect.columns)
 
 
 def covariance_by_level(cells: GroupSums, wanted: Collection[str]) -> dict[str, FloatArray]:
-    """Covariance of rows.
+    """Covariance of rows, of respondents' means, of respondents without run noise, and of runs, where ``wanted``.
 
-    Respondents' means, respondents without run noise, and runs, as far as ``wanted``, from cross sums by cell.
+    ``cells``: cross sums by cell, shape ``(items, items)``.
     """
     found: dict[str, FloatArray] = {}
     if "pooled" in wanted:

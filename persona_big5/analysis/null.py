@@ -1,10 +1,8 @@
-"""Worlds with the components of the data and no factors: what eigenvalues look like when nothing moves together.
+"""Worlds with the components of the data and no factors: eigenvalues when nothing moves together.
 
 The component null draws normal effects with the design's own levels and the estimated variances, item by item
-independent, and run errors with
-the whole estimated run covariance where items share a session. Permuting respondents instead would ignore that cells
-share personas and llms,
-and would destroy a shared mood.
+independent, and run errors with the whole estimated run covariance where items share a session. Permuting respondents
+instead would ignore that cells share personas and llms, and would destroy a shared mood.
 """
 
 from __future__ import annotations
@@ -14,9 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from persona_big5.analysis.answers import CELL
 from persona_big5.variance.design import RESIDUAL
-from persona_big5.variance.groups import distinct_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,9 +26,14 @@ if TYPE_CHECKING:
 class ComponentWorld:
     """A world to draw answers from.
 
-    ``effects`` [(level of each row (N,), F (items, m) with F F' the covariance of the effect)]. ``run``: F of the run
-    errors.
-    ``missing`` (N, items): NaN where the data have no answer, else 0.
+    Attributes
+    ----------
+    effects
+        By effect, the level of each row (N,) and F (items, m) with F F' the covariance of the effect.
+    run
+        F of the run errors, shape (items, items).
+    missing
+        Shape (N, items): NaN where the data have no answer, else 0.
     """
 
     effects: tuple[tuple[IntArray, FloatArray], ...]
@@ -48,9 +49,9 @@ class ComponentWorld:
 
 
 def null_world(answers: Answers, estimator: LevelEstimator, matrices: Mapping[str, FloatArray]) -> ComponentWorld:
-    """Set up the component null: independent items in every effect.
+    """Set up the component null: independent items in every effect, the mood left in the runs.
 
-    Mood stays in the runs unless sessions are isolated.
+    Where sessions are isolated there is no mood, and items are independent in the runs too.
     """
     return _world(answers, estimator, matrices, np.eye(len(answers.items.names)))
 
@@ -58,9 +59,9 @@ def null_world(answers: Answers, estimator: LevelEstimator, matrices: Mapping[st
 def planted_world(
     answers: Answers, estimator: LevelEstimator, matrices: Mapping[str, FloatArray], *, n_factors: int, loading: float
 ) -> ComponentWorld:
-    """Set up the same world with factors.
+    """Set up the same world with factors in every effect.
 
-    Every effect has ``n_factors`` uncorrelated ones, items taking turns, all with one loading.
+    There are ``n_factors`` uncorrelated ones, items taking turns, all with one loading.
     """
     n_items = len(answers.items.names)
     loadings = np.zeros((n_items, n_factors))
@@ -75,9 +76,8 @@ def _world(
     variances = estimator.variances()
     effects = []
     for effect in estimator.effects:
-        positions = [CELL.index(column) for column in CELL if column in effect.columns]
-        levels, _ = distinct_rows(answers.codes[:, positions])
-        effects.append((levels, np.sqrt(np.maximum(variances[effect.name], 0.0))[:, None] * root))
+        factor = np.sqrt(np.maximum(variances[effect.name], 0.0))[:, None] * root
+        effects.append((answers.unit(effect.columns), factor))
     run = matrices.get("run", np.diag(variances[RESIDUAL]))
     if answers.session_design == "isolated":
         run = np.diag(np.diag(run))

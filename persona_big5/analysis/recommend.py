@@ -1,6 +1,6 @@
-"""Which matrix to trust: never the pooled one.
+"""Which matrix to trust: means or corrected, by how much run noise there is and by what replicates over personas.
 
-Means or corrected by how much run noise there is, and by what replicates over personas.
+The pooled matrix is never recommended.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from persona_big5.analysis.answers import Answers
+    from persona_big5.analysis.levels import LevelEstimator
     from persona_big5.analysis.structure import Structure
     from persona_big5.variance.groups import FloatArray
 
@@ -38,42 +39,35 @@ class Recommendation:
 
 def recommend(
     answers: Answers,
+    estimator: LevelEstimator,
     matrices: Mapping[str, FloatArray],
     structures: Mapping[str, Structure | str],
-    runs_per_respondent: float,
+    *,
     seed: int,
 ) -> Recommendation:
-    """Choose the corrected matrix if the off-diagonal of run / R exceeds 10 % (Frobenius) of that of means.
+    """Choose between the matrix of means and the one with run noise removed (``respondent``).
 
-    Else by split-half congruence.
-
-    Split halves: at least 100 random halves of the personas, both matrices factored with the corrected one's number of
-    factors; a tie goes to
-    means. None where the corrected matrix has no factor.
+    The corrected matrix, where the off-diagonal of run / R exceeds 10 % of that of means (Frobenius norm); else the one
+    with the higher split-half congruence over 100 random halves of the personas, both factored with the corrected one's
+    number of factors, a tie going to means. None where the corrected matrix has no factor or cannot be had.
     """
     corrected = structures["respondent"]
     if isinstance(corrected, str):
         return Recommendation(None, corrected)
     if corrected.n_factors == 0:
         return Recommendation(None, "the corrected matrix has no factor beyond chance")
-    noise = _off_diagonal(matrices["run"]) / runs_per_respondent / _off_diagonal(matrices["means"])
+    noise = _off_diagonal(matrices["run"]) / estimator.runs_per_respondent() / _off_diagonal(matrices["means"])
+    seen = f"run noise makes up {noise:.0%} of the off-diagonal of the matrix of means"
     if noise > MOST_RUN_NOISE:
-        return Recommendation(
-            "respondent",
-            f"run noise makes up {noise:.0%} of the off-diagonal of the matrix of means (Frobenius norm; more than 10 %): it must be removed",
-        )
-    kept = f"run noise makes up {noise:.0%} of the off-diagonal of the matrix of means (at most 10 %)"
+        return Recommendation("respondent", f"{seen} (Frobenius norm; more than 10 %): it must be removed")
+    seen = f"{seen} (at most 10 %)"
     congruences = _halves(answers, corrected, seed)
     if congruences is None:
-        return Recommendation(
-            "means", f"{kept}, and fewer than {FEWEST_PERSONAS} personas leave no halves to compare: means"
-        )
+        reason = f"{seen}, and fewer than {FEWEST_PERSONAS} personas leave no halves to compare: means"
+        return Recommendation("means", reason)
     means, respondent = congruences
-    level = "respondent" if respondent > means else "means"
-    return Recommendation(
-        level,
-        f"{kept}; congruence over {HALVES} random halves of the personas: means {means:.3f}, corrected {respondent:.3f}",
-    )
+    compared = f"congruence over {HALVES} random halves of the personas: means {means:.3f}, corrected {respondent:.3f}"
+    return Recommendation("respondent" if respondent > means else "means", f"{seen}; {compared}")
 
 
 def _off_diagonal(matrix: FloatArray) -> float:
@@ -81,7 +75,7 @@ def _off_diagonal(matrix: FloatArray) -> float:
 
 
 def _halves(answers: Answers, corrected: Structure, seed: int) -> tuple[float, float] | None:
-    persona = answers.codes[:, CELL.index("persona")]
+    persona = answers.code("persona")
     personas = np.unique(persona)
     if len(personas) < FEWEST_PERSONAS:
         return None
@@ -94,18 +88,14 @@ def _halves(answers: Answers, corrected: Structure, seed: int) -> tuple[float, f
                 respondent_covariance(cross_sums(answers.scores[rows], answers.codes[rows], CELL), RESPONDENT)
                 for rows in (half, ~half)
             ]
-            found.append(
-                (
-                    _congruence([half.means for half in halves], corrected),
-                    _congruence([half.respondent for half in halves], corrected),
-                )
-            )
+            means = _congruence([half.means for half in halves], corrected)
+            found.append((means, _congruence([half.respondent for half in halves], corrected)))
         except NotEstimableError:
             continue  # a half in which some item never varies, or with fewer factors, compares nothing
     if len(found) < HALVES // 2:
         return None
-    means, respondent = np.mean(found, axis=0)
-    return float(means), float(respondent)
+    of_means, of_respondents = np.mean(found, axis=0)
+    return float(of_means), float(of_respondents)
 
 
 def _congruence(covariances: list[FloatArray], corrected: Structure) -> float:

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from persona_big5.analysis.answers import CELL, RESPONDENT, Answers
+from persona_big5.analysis.answers import RESPONDENT
 from persona_big5.errors import NotEstimableError
 from persona_big5.variance.design import Effect, Facet, crossing, identified_effects
-from persona_big5.variance.groups import Grouping, GroupSums, distinct_rows, summing
+from persona_big5.variance.groups import GroupSums, add_up, distinct_rows
 from persona_big5.variance.gstudy import DecisionStudy, GStudy, decision_study, g_study
 from persona_big5.variance.levels import LevelComponents, level_components
 from persona_big5.variance.robustness import Robustness, robustness
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from persona_big5.analysis.answers import Answers
     from persona_big5.variance.groups import IntArray
 
 ALL_ITEMS = "all_items"
@@ -31,7 +34,16 @@ NUMBERS = {
 class OfLlm:
     """One llm x variant on its own.
 
-    Variance between personas and between runs (averaged over items), and Costa's R and S.
+    Attributes
+    ----------
+    llm, variant
+        Their names.
+    persona_variance, run_variance
+        Components averaged over items; None where they cannot be told apart.
+    ratio
+        Run : persona; None without both.
+    robustness
+        R and S of Costa, Alves & Vicente.
     """
 
     llm: str
@@ -42,43 +54,43 @@ class OfLlm:
     robustness: Robustness
 
 
-def variance_by_level(answers: Answers) -> LevelComponents:
-    """Components item by item over the facets of a cell that vary, then averaged."""
+def variance_by_level(answers: Answers) -> LevelComponents | str:
+    """Split variance item by item over the facets of a cell that vary, then average; or say why not."""
     if not answers.facets:
-        raise NotEstimableError("one cell only (one llm, variant, persona, context, wording): nothing to split")
-    return level_components(answers.scores, answers.facet_codes, answers.facets)
-
-
-def placebo_variance(answers: Answers) -> LevelComponents | str:
-    """Components over placebo personas alone.
-
-    What "persona variance" is when the persona says the same in other words.
-    """
-    of_placebo = np.isin(answers.codes[:, CELL.index("persona")], _codes(answers, answers.placebo_personas))
-    if len(answers.placebo_personas) < 2:
-        return "fewer than two personas of group 'placebo'"
+        return "one cell only (one llm, variant, persona, context, wording): nothing to split"
     try:
-        return variance_by_level(answers.where(of_placebo))
+        return level_components(answers.scores, answers.facet_codes, answers.facets)
     except NotEstimableError as error:
         return str(error)
 
 
+def placebo_variance(answers: Answers) -> LevelComponents | str:
+    """Split variance over placebo personas alone, or say why not.
+
+    It is what "persona variance" is when the persona says the same in other words.
+    """
+    if len(answers.placebo_personas) < 2:
+        return "fewer than two personas of group 'placebo'"
+    return variance_by_level(answers.where(_is_placebo(answers)))
+
+
 def without_placebo(answers: Answers) -> Answers:
-    """The answers of all personas but the placebo ones."""
-    return answers.where(~np.isin(answers.codes[:, CELL.index("persona")], _codes(answers, answers.placebo_personas)))
+    """Keep the answers of all personas but the placebo ones."""
+    return answers.where(~_is_placebo(answers))
 
 
-def _codes(answers: Answers, personas: tuple[str, ...]) -> list[int]:
-    return [code for code, name in enumerate(answers.levels["persona"]) if name in personas]
+def _is_placebo(answers: Answers) -> NDArray[np.bool_]:
+    placebo = np.isin(answers.levels["persona"], answers.placebo_personas)
+    return np.asarray(placebo[answers.code("persona")])
 
 
 def by_llm(answers: Answers) -> list[OfLlm]:
-    """Each llm x variant on its own: one-way components of personas (cells of one persona together) and runs."""
+    """Split each llm x variant on its own: one-way components of personas (cells of one persona together) and runs."""
     group, pairs = distinct_rows(answers.codes[:, :2])
     found = []
     for number, (llm, variant) in enumerate(pairs):
         own = answers.where(group == number)
-        persona = own.codes[:, CELL.index("persona")]
+        persona = own.code("persona")
         persona_variance = run_variance = ratio = None
         try:
             split = level_components(own.scores, persona[:, None], [Facet("persona")])
@@ -88,26 +100,17 @@ def by_llm(answers: Answers) -> list[OfLlm]:
                 ratio = split.run_to_persona.estimate if split.run_to_persona else None
         except NotEstimableError:
             pass
-        found.append(
-            OfLlm(
-                answers.levels["llm"][llm],
-                answers.levels["variant"][variant],
-                persona_variance,
-                run_variance,
-                ratio,
-                robustness(own.scores, persona),
-            )
-        )
+        names = answers.levels["llm"][llm], answers.levels["variant"][variant]
+        found.append(OfLlm(*names, persona_variance, run_variance, ratio, robustness(own.scores, persona)))
     return found
 
 
 def g_studies(answers: Answers) -> dict[str, tuple[GStudy, DecisionStudy] | str]:
-    """G study and D study of each scale with at least two items, and of all items together.
+    """Run the G study and D study of each scale with at least two items, and of all items together.
 
-    Items a random facet, keyed scores, respondents the object.
-
-    Where sessions are shared (or unknown) runs are a facet common to the items of a run; where items are isolated runs
-    are the residual.
+    Items are a random facet, scores keyed, respondents the object. Where sessions are shared (or unknown) runs are a
+    facet common to the items of a run; where items are isolated runs are the residual. A scale that cannot be studied
+    has the reason in words.
     """
     found: dict[str, tuple[GStudy, DecisionStudy] | str] = {}
     groups = {scale: answers.items.members(scale) for scale in answers.items.scales}
@@ -152,13 +155,5 @@ def _long_sums(answers: Answers, members: IntArray, columns: list[str], *, with_
     row, item = np.nonzero(np.isfinite(keyed))
     codes = np.column_stack([answers.facet_codes[row], item, *([answers.run[row]] if with_runs else [])])
     values = keyed[row, item][:, None]
-    groups, levels = distinct_rows(codes)
-    add = summing(groups, len(levels))
-    total = add(values)
-    return GroupSums(
-        Grouping([*columns, "item", *(["run"] if with_runs else [])], levels),
-        add(np.ones_like(values)),
-        total,
-        total,
-        add(values**2),
-    )
+    named = [*columns, "item", *(["run"] if with_runs else [])]
+    return add_up(codes, named, np.ones_like(values), values, values**2)

@@ -16,7 +16,6 @@ from persona_big5.factors.factorability import Factorability, factorability
 from persona_big5.factors.retention import ParallelAnalysis, parallel_analysis, permuted_null, velicer_map
 from persona_big5.factors.smoothing import nearest_correlation
 from persona_big5.validity.reliability import mean_of_answered
-from persona_big5.variance.covariance import means_by_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,8 +33,18 @@ UNITS_PER_SCALE = 3
 class Variables:
     """What a level is analysed with: items, or keyed scale scores where there are too few units for items.
 
-    ``weights`` (n_variables, n_items) turns an item covariance into theirs, keyed. ``keyed`` (n_variables,) signs back
-    to raw direction.
+    Attributes
+    ----------
+    names
+        Names of the variables.
+    weights
+        Shape (n_variables, n_items), turns an item covariance into theirs, keyed.
+    keyed
+        Signs back to raw direction, shape (n_variables,).
+    unit
+        ``items`` or ``scales``.
+    dropped
+        Items left out at this level, each with the reason.
     """
 
     names: tuple[str, ...]
@@ -54,9 +63,30 @@ class Variables:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What was found at one level. Parts that cannot be had are None, with their reason in ``reasons`` {part: why}."""
+    """What was found at one level.
 
-    level: str
+    Attributes
+    ----------
+    n_units
+        Rows, respondents or levels that the matrix is of.
+    variables
+        What was correlated.
+    correlations
+        Keyed, shape (p, p).
+    parallel
+        Eigenvalues against their null.
+    map_factors
+        Number of factors by Velicer's minimum average partial, or None.
+    factorability
+        Whether there is anything to factor.
+    n_factors
+        By parallel analysis unless it was given.
+    solution
+        Loadings, or None.
+    reasons
+        Why ``map`` or ``solution`` is None.
+    """
+
     n_units: int
     variables: Variables
     correlations: FloatArray
@@ -69,9 +99,9 @@ class Structure:
 
 
 def choose_variables(level: str, items: ItemInfo, n_units: int, reliability: FloatArray | None) -> Variables | str:
-    """Items with reliability at least .2 where there are more units than items.
+    """Take items with reliability at least .2 where there are more units than items, else scale scores.
 
-    Else scale scores, else the reason why neither.
+    The reason in words where there are too few units for either.
     """
     kept = np.ones(len(items.names), dtype=bool)
     dropped = []
@@ -106,8 +136,22 @@ def find_structure(
     """Count and extract factors at each level; the reason in words where a level cannot be analysed.
 
     Parallel analysis on the unreduced correlation matrix: ``pooled`` and ``means`` against permutations within item,
-    ``run`` against
-    independent errors, every other level against the component null (``analysis.null``). ``n_factors`` overrides it.
+    ``run`` against independent errors, every other level against the component null (``analysis.null``).
+
+    Parameters
+    ----------
+    answers, estimator, matrices
+        The answers, and their item covariance by level as the estimator gives it.
+    levels
+        Levels to analyse.
+    n_factors
+        Number of factors at every level; None: by parallel analysis.
+    draws
+        Null draws.
+    seed
+        Everything random derives from it.
+    progress
+        Called with a short sentence when a step begins.
     """
     reliability = estimator.reliability(matrices)
     chosen: dict[str, Variables] = {}
@@ -138,12 +182,11 @@ def _null_eigenvalues(
     progress: Callable[[str], None],
 ) -> dict[str, FloatArray]:
     nulls: dict[str, FloatArray] = {}
-    rows = {"pooled": answers.scores}
-    if "means" in chosen:
-        rows["means"] = means_by_group(answers.scores, answers.respondent, int(answers.respondent.max()) + 1)
-    for level in set(rows) & set(chosen):
-        progress(f"parallel analysis at level {level}: {draws} permutations")
-        nulls[level] = permuted_null(_values(rows[level], answers.items, chosen[level]), draws, seed)
+    for level in ("pooled", "means"):
+        if level in chosen:
+            progress(f"parallel analysis at level {level}: {draws} permutations")
+            rows = answers.scores if level == "pooled" else answers.respondent_means(answers.scores)
+            nulls[level] = permuted_null(_values(rows, answers.items, chosen[level]), draws, seed)
     if "run" in chosen:
         degrees = len(answers.scores) - int(answers.cell.max()) - 1
         nulls["run"] = run_null_eigenvalues(degrees, len(chosen["run"].names), draws, seed)
@@ -155,9 +198,14 @@ def _null_eigenvalues(
             progress(f"parallel analysis at corrected levels: null world {draw} of {draws}")
             drawn = estimator.matrices(world.draw(random), compared)
             for level in compared:
-                eigenvalues[level].append(np.linalg.eigvalsh(chosen[level].correlations(drawn[level]))[::-1])
+                eigenvalues[level].append(descending_eigenvalues(chosen[level].correlations(drawn[level])))
         nulls |= {level: np.array(values) for level, values in eigenvalues.items()}
     return nulls
+
+
+def descending_eigenvalues(R: FloatArray) -> FloatArray:
+    """Eigenvalues of a symmetric matrix, largest first."""
+    return np.asarray(np.linalg.eigvalsh(R)[::-1], dtype=np.float64)
 
 
 def _values(scores: FloatArray, items: ItemInfo, variables: Variables) -> FloatArray:
@@ -173,8 +221,7 @@ def _analyse(
 ) -> Structure:
     R = variables.correlations(covariance)
     sample = level not in CORRECTED
-    eigenvalues = np.linalg.eigvalsh(R)[::-1]
-    parallel = parallel_analysis(eigenvalues, null)
+    parallel = parallel_analysis(descending_eigenvalues(R), null)
     reasons: dict[str, str] = {}
     map_factors = None
     try:
@@ -192,7 +239,6 @@ def _analyse(
             nearest_correlation(R), k, n_observations=n_units if sample else None, items=variables.names
         )
     return Structure(
-        level=level,
         n_units=n_units,
         variables=variables,
         correlations=R,

@@ -10,13 +10,17 @@ LEVELS_SHOWN = ("pooled", "means", "respondent", "run")
 def summary(document: dict[str, Any]) -> str:
     """Say the verdict, the variance shares, the numbers of factors and what to mind, from ``analysis.json``."""
     data = document["data"]
+    counted = (
+        f"{data['n_respondents']} respondents ({data['n_llms']} llms, {data['n_variants']} llm variants, "
+        f"{data['n_personas']} personas), {data['n_items']} items, {data['runs_per_cell']['median']:g} runs per cell, "
+        f"{data['n_rows']} rows"
+    )
     lines = [
         f"Verdict: {document['verdict']['code']}",
         f"  {document['verdict']['text']}",
         *(f"  - {reason}" for reason in document["verdict"]["reasons"]),
         "",
-        f"{data['n_respondents']} respondents ({data['n_llms']} llms, {data['n_variants']} llm variants, {data['n_personas']} personas), "
-        f"{data['n_items']} items, {data['runs_per_cell']['median']:g} runs per cell, {data['n_rows']} rows",
+        counted,
         "",
         *_variance(document),
         *_factors(document),
@@ -45,12 +49,9 @@ def _variance(document: dict[str, Any]) -> list[str]:
         lines.append(f"  {name:<16}{component['estimate']:>9.4f}{share:>8}   {between}")
     ratio = document["variance"]["run_to_persona_ratio"]
     if ratio is not None:
-        interval = (
-            ""
-            if ratio["ci_low"] is None or ratio["ci_high"] is None
-            else f" ({ratio['ci_low']:.2f} to {ratio['ci_high']:.2f})"
-        )
-        lines.append(f"  run : persona = {ratio['estimate']:.2f}{interval}")
+        known = ratio["ci_low"] is not None and ratio["ci_high"] is not None
+        between = f" ({ratio['ci_low']:.2f} to {ratio['ci_high']:.2f})" if known else ""
+        lines.append(f"  run : persona = {ratio['estimate']:.2f}{between}")
     return [*lines, ""]
 
 

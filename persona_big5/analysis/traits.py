@@ -29,10 +29,18 @@ CLOSE_TO_ONE = 0.9999
 class ScaleCorrelations:
     """Correlations of keyed scale scores at one level.
 
-    ``matrix`` (s, s) clipped to +-1, NaN for a scale without variance there.
-
-    ``ci_low``, ``ci_high`` are NaN where nothing could be resampled. ``corrected``: run noise (or other levels)
-    removed. ``n`` units.
+    Attributes
+    ----------
+    variables
+        The s scales.
+    matrix
+        Shape (s, s), clipped to +-1; NaN for a scale without variance there.
+    ci_low, ci_high
+        Ends of the 95 % intervals (s, s); NaN where nothing could be resampled.
+    n
+        Units of the level.
+    corrected
+        Whether run noise (or other levels) is removed.
     """
 
     variables: tuple[str, ...]
@@ -46,11 +54,11 @@ class ScaleCorrelations:
 def scale_correlations(
     answers: Answers, estimator: LevelEstimator, matrices: Mapping[str, FloatArray]
 ) -> dict[str, ScaleCorrelations]:
-    """Correlate the scales at each level.
+    """Correlate the scales at each level that can be had.
 
     Point estimates come from the item matrices (every pair of items over the rows where both are there, nothing
-    imputed). Intervals: jackknife
-    over llms and personas with at least 4 levels on Fisher's z, from rows that answered every item of a scale.
+    imputed). Intervals: jackknife over llms and personas with at least 4 levels on Fisher's z, from rows that answered
+    every item of a scale.
     """
     weights = answers.items.weights
     point = {level: _correlations(weights @ matrix @ weights.T) for level, matrix in matrices.items()}
@@ -59,7 +67,7 @@ def scale_correlations(
     cells = cross_sums(scales, answers.codes, CELL)
     replicates: dict[str, dict[str, FloatArray]] = {level: {} for level in point}
     for facet in resampled_facets(cells, ["llm", "persona"]):
-        codes = np.unique(answers.codes[:, CELL.index(facet)])
+        codes = np.unique(answers.code(facet))
         rows = [_leave_out(cells.without(facet, int(code)), estimator, list(point)) for code in codes]
         for level in point:
             if level in rows[0]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from persona_big5.analysis.null import planted_world
+from persona_big5.analysis.structure import descending_eigenvalues
 from persona_big5.factors.congruence import tucker_phi
 from persona_big5.factors.retention import leading_above
+from persona_big5.variance.levels import PERSONA_EFFECTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +31,17 @@ MOOD = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``code`` is one of the codes of ``analysis.json``; ``text`` one sentence; ``reasons`` the evidence."""
+    """The answer in one sentence.
+
+    Attributes
+    ----------
+    code
+        One of the codes of ``analysis.json``.
+    text
+        The sentence.
+    reasons
+        The evidence, in the order in which it was weighed.
+    """
 
     code: str
     text: str
@@ -45,9 +57,10 @@ def judge(
     *,
     seed: int,
 ) -> Verdict:
-    """Weigh the evidence.
+    """Weigh the evidence and give the verdict of the first question that decides.
 
-    Can runs be told from respondents, is there persona variance, is there structure, is it response style first.
+    Can runs be told from respondents? Do personas move answers? Do items move together with run noise removed, and if
+    not, would it have been seen? Is the first component response style, or is it the only one?
     """
     structure = structures["respondent"]
     if isinstance(structure, str):
@@ -56,8 +69,8 @@ def judge(
     k = structure.n_factors
     eigenvalues = structure.parallel.eigenvalues
     reasons.append(
-        f"with run noise removed, {k} of {len(eigenvalues)} eigenvalues exceed those of worlds with these variances and no factors "
-        f"({structure.n_units} respondents, {len(structure.variables.names)} {structure.variables.unit})"
+        f"with run noise removed, {k} of {len(eigenvalues)} eigenvalues exceed those of worlds with these variances "
+        f"and no factors ({structure.n_units} respondents, {len(structure.variables.names)} {structure.variables.unit})"
     )
     reasons.extend(_naive(structures))
     if _persona_variance_may_be_zero(components):
@@ -77,7 +90,8 @@ def judge(
         text = "The largest thing that respondents differ in is response style: agreeing whatever the item says."
         return Verdict("response_style", text, tuple(reasons))
     if k == 1 or (content >= SAME_DIRECTION and eigenvalues[0] > DOMINANT * eigenvalues[1]):
-        text = f"One general factor dominates what respondents differ in ({eigenvalues[0] / len(eigenvalues):.0%} of the variance)."
+        share = eigenvalues[0] / len(eigenvalues)
+        text = f"One general factor dominates what respondents differ in ({share:.0%} of the variance)."
         return Verdict("general_factor", text, tuple(reasons))
     text = f"Personas and llms differ in {k} dimensions once run noise is removed."
     return Verdict("persona_structure", text, tuple(reasons))
@@ -99,7 +113,10 @@ def _without_factors(
         return Verdict("not_decidable", text, tuple(reasons))
     run = structures.get("run", "")
     if not isinstance(run, str) and run.parallel.eigenvalues[0] > MOOD * run.parallel.null_percentile[0]:
-        text = "Items move together within runs only: what looks like traits is a mood of the session, and respondents have no structure."
+        text = (
+            "Items move together within runs only: what looks like traits is a mood of the session, "
+            "and respondents have no structure."
+        )
         return Verdict("run_noise", text, tuple(reasons))
     return Verdict("no_structure", "Respondents differ, but no items move together beyond chance.", tuple(reasons))
 
@@ -112,7 +129,7 @@ def _power(
     found = 0
     for random in np.random.default_rng(seed).spawn(PLANTED_DRAWS):
         drawn = estimator.matrices(world.draw(random), ["respondent"])["respondent"]
-        eigenvalues = np.linalg.eigvalsh(structure.variables.correlations(drawn))[::-1]
+        eigenvalues = descending_eigenvalues(structure.variables.correlations(drawn))
         found += leading_above(eigenvalues, structure.parallel.null_percentile) >= PLANTED_FACTORS
     return found / PLANTED_DRAWS
 
@@ -138,13 +155,13 @@ def _persona_variance_may_be_zero(components: LevelComponents | str) -> bool:
     """Both persona effects are within their error of 0 (judged untruncated: the interval reaches 0)."""
     if isinstance(components, str):
         return False
-    own = [components.components[name] for name in ("persona", "llm:persona") if name in components.components]
+    own = [components.components[name] for name in PERSONA_EFFECTS if name in components.components]
     known = [component for component in own if np.isfinite(component.ci_low)]
     return "llm" in components.components and bool(known) and all(component.ci_low == 0 for component in known)
 
 
 def _first_component(structure: Structure) -> tuple[float, float]:
-    """|phi| of the first principal component, in raw direction, with all ones and with the keys."""
+    """Congruence |phi| of the first principal component, in raw direction, with all ones and with the keys."""
     signs = structure.variables.keyed
     raw = structure.correlations * np.outer(signs, signs)
     first = np.linalg.eigh(raw)[1][:, -1:]

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from persona_big5.analysis import document
 from persona_big5.analysis.document import Missing
+from persona_big5.analysis.structure import descending_eigenvalues
 from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.factors.correlation import pearson, spearman
 from persona_big5.factors.extraction import ExtractionMethod, FactorSolution, fit_factors
@@ -27,9 +28,30 @@ FEWEST_ITEMS = 3
 
 @dataclass(frozen=True, slots=True)
 class WideFactors:
-    """Factors of a wide table.
+    """Factors of a wide table: how factorable it is, how many factors it has, and which ones.
 
-    How factorable it is, how many factors it has, and (None when there are none) which ones.
+    Attributes
+    ----------
+    items
+        Items that vary.
+    factorability
+        Whether there is anything to factor.
+    parallel
+        Eigenvalues against permutations.
+    map_factors, map_reason
+        Number of factors by Velicer's minimum average partial, or why there is none.
+    n_factors
+        By parallel analysis unless it was given.
+    solution
+        Loadings; None without a factor.
+    keyed
+        Signs back to raw direction.
+    n_rows
+        Rows with at least one answer.
+    correlation
+        ``pearson`` or ``spearman``.
+    notes
+        What was left aside.
     """
 
     items: tuple[str, ...]
@@ -50,10 +72,7 @@ class WideFactors:
         return "\n".join([*self.notes, str(self.factorability), str(self.parallel), number, found])
 
     def document(self) -> dict[str, Any]:
-        """One entry of ``factors`` as in ``analysis.json``.
-
-        Plus ``retention`` and ``factorability``, every null with its reason.
-        """
+        """Give one entry of ``factors`` as in ``analysis.json``, with its ``retention`` and ``factorability``."""
         solution = Missing("no factor exceeds chance") if self.solution is None else self.solution
         map_factors = Missing(self.map_reason) if self.map_factors is None else self.map_factors
         return document.write_out(
@@ -80,13 +99,28 @@ def factor_wide(
 
     Parameters
     ----------
-    frame : items in columns, numbers, NaN missing; correlations use the rows where both items are there
-    keys : {scale: [(item, +1 or -1), ...]}; reversed items are turned, items in no scale left out
-    n_factors : None: by parallel analysis (permutations within item)
+    frame
+        Items in columns, numbers, NaN missing; correlations use the rows where both items are there. Items always
+        answered alike are dropped and named.
+    keys
+        By scale its items with +1 or -1; reversed items are turned, items in no scale left out.
+    n_factors
+        None: by parallel analysis (permutations within item).
+    method, rotation
+        See ``fit_factors``.
+    correlation
+        Which correlations are factored.
+    draws
+        Null draws of parallel analysis.
+    seed
+        Everything random derives from it.
 
-    Constant items are dropped and named. Raises DataError for text in a column or fewer than 3 items, NotEstimableError
-    for more factors
-    than the items can identify.
+    Raises
+    ------
+    DataError
+        For text in a column, keys of absent items, or fewer than 3 items that vary.
+    NotEstimableError
+        For more factors than the items can identify.
     """
     signs = {item: sign for listed in (keys or {}).values() for item, sign in listed}
     if absent := [item for item in signs if item not in frame.columns]:
@@ -105,19 +139,17 @@ def factor_wide(
     keyed = np.array([signs.get(item, 1) for item in items], dtype=float)
     with threadpool_limits(1):
         R = {"pearson": pearson, "spearman": spearman}[correlation](scores * keyed).matrix
-        parallel = parallel_analysis(np.linalg.eigvalsh(R), permuted_null(scores, draws, seed))
+        parallel = parallel_analysis(descending_eigenvalues(R), permuted_null(scores, draws, seed))
         map_factors, map_reason = None, ""
         try:
             map_factors = velicer_map(R).n_factors
         except NotEstimableError as error:
             map_reason = str(error)
         k = parallel.n_factors if n_factors is None else n_factors
-        smooth = nearest_correlation(R)
-        solution = (
-            fit_factors(smooth, k, method=method, rotation=rotation, n_observations=len(scores), items=items)
-            if k
-            else None
-        )
+        solution = None
+        if k > 0:
+            smooth = nearest_correlation(R)
+            solution = fit_factors(smooth, k, method=method, rotation=rotation, n_observations=len(scores), items=items)
     return WideFactors(
         items=tuple(items),
         factorability=factorability(R, len(scores)),

@@ -1,7 +1,4 @@
-"""The program.
-
-One app, its commands grouped in modules, and the one place where a user's mistake becomes exit code 2.
-"""
+"""The program: one app, its commands in modules, and the one place where a user's mistake becomes exit code 2."""
 
 from __future__ import annotations
 
@@ -18,7 +15,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
-    help="Psychometrics of LLM answers: survey personas and fine-tunes, split variance from run noise, find what holds.",
+    help=(
+        "Psychometrics of LLM answers: survey personas and fine-tunes, split variance from run noise, find what holds."
+    ),
 )
 
 
@@ -30,6 +29,7 @@ def _print_version(value: bool) -> None:  # noqa: FBT001  (Typer hands flags to 
 
 @app.callback()
 def _root(
+    *,
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,

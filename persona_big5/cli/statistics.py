@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DATABASE_SUFFIXES = (".duckdb", ".db")
+NUMBERS_TRIED = (1, 2, 3, 5, 10, 20, 40)
+"""Numbers of conditions of each facet in the decision study."""
 
 MapOption = Annotated[
     list[str] | None,
@@ -23,6 +25,8 @@ ItemsOption = Annotated[str | None, typer.Option("--items", help="Only these ite
 KeysOption = Annotated[
     Path | None, typer.Option("--keys", help='JSON {"scale": ["item", "-reversed item"]}.', exists=True, dir_okay=False)
 ]
+DrawsOption = Annotated[int, typer.Option("--draws", help="Null draws of parallel analysis.", min=20)]
+SeedOption = Annotated[int, typer.Option("--seed", help="Everything random derives from it.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
@@ -105,8 +109,8 @@ def analyze(
     n_factors: Annotated[
         int | None, typer.Option("--n-factors", help="Number of factors instead of parallel analysis.", min=1)
     ] = None,
-    draws: Annotated[int, typer.Option("--draws", help="Null draws of parallel analysis.", min=20)] = 100,
-    seed: Annotated[int, typer.Option("--seed", help="Everything random derives from it.")] = 0,
+    draws: DrawsOption = 100,
+    seed: SeedOption = 0,
 ) -> None:
     """Split variance from run noise, correlate the scales and find factors at every level."""
     from rich.console import Console
@@ -158,7 +162,8 @@ def variance(
         str, typer.Option("--facets", help="Facets: item,run/llm:persona is run nested in llm:persona.")
     ] = "",
     score: Annotated[str, typer.Option("--score", help="Column of the score.")] = "score",
-    as_json: JsonOption = False,  # noqa: FBT002
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """G study and D study on any long table."""
     from persona_big5.analysis.document import decision_entry, g_study_entry, write_out
@@ -167,12 +172,10 @@ def variance(
 
     design = parse_facets(facets)
     study = variance_components(read_table(source), _listed(object_) or [], design, score=score)
-    tried = {facet.column: (1, 2, 3, 5, 10, 20, 40) for facet in design}
-    decision = decision_study(study, tried)
+    decision = decision_study(study, {facet.column: NUMBERS_TRIED for facet in design})
     if as_json:
-        _print_json(
-            write_out({**g_study_entry(study, levels_of_reversed_known=True), "decision": decision_entry(decision)})
-        )
+        entry = g_study_entry(study, levels_of_reversed_known=True)
+        _print_json(write_out({**entry, "decision": decision_entry(decision)}))
         return
     typer.echo(study)
     for name, reason in study.dropped.items():
@@ -188,9 +191,10 @@ def factors(
     method: Annotated[Method, typer.Option("--method")] = Method.MINRES,
     rotation: Annotated[Rotation, typer.Option("--rotation")] = Rotation.OBLIMIN,
     correlation: Annotated[Correlation, typer.Option("--correlation")] = Correlation.PEARSON,
-    draws: Annotated[int, typer.Option("--draws", help="Null draws of parallel analysis.", min=20)] = 100,
-    seed: Annotated[int, typer.Option("--seed", help="Everything random derives from it.")] = 0,
-    as_json: JsonOption = False,  # noqa: FBT002
+    draws: DrawsOption = 100,
+    seed: SeedOption = 0,
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """Factor analysis of any wide table, its rows taken as independent."""
     from persona_big5.analysis.wide import factor_wide

@@ -1,6 +1,6 @@
-"""Whole simulated populations drawn as arrays.
+"""Whole simulated populations drawn as arrays, to test methods on many of them.
 
-With the numbers of the simulated llms and a seed of their own, to test methods on many.
+The numbers are those of the simulated llms; each population has a seed of its own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,12 @@ ITEMS_PER_FACTOR = 8
 class World:
     """A simulated population.
 
-    ``frame`` the long table of its answers, ``loadings`` (items, factors) the planted truth, signed by key.
+    Attributes
+    ----------
+    frame
+        The long table of its answers.
+    loadings
+        The planted truth, shape (items, factors), signed by key.
     """
 
     frame: pd.DataFrame
@@ -41,13 +46,27 @@ def draw_world(
     n_placebo: int = 3,
     runs: int = 3,
 ) -> World:
-    """Draw a population and its answers to eight items per factor.
+    """Draw a population and its answers to eight items per factor, half of them reversed.
 
-    Half of them reversed, all items of a run in one session.
+    All items of a run share a session. As with the simulated llms, the traits of the persona ``default`` are shared by
+    its paraphrases and by no persona at all.
 
-    Of the personas, the default's traits are shared by ``n_placebo`` paraphrases and by no persona at all, as the
-    simulated llms do it;
-    ``n_personas`` counts distinct ones. Respondents = llms x variants x (personas + 1 + placebo).
+    Parameters
+    ----------
+    population
+        The numbers to draw with.
+    seed
+        Everything random derives from it.
+    n_llms
+        Number of llms.
+    n_variants
+        Variants of each llm, the unmodified one included.
+    n_personas
+        Personas with traits of their own, ``default`` included.
+    n_placebo
+        Paraphrases of ``default``, of group ``placebo``. Respondents = llms x variants x (personas + 1 + placebo).
+    runs
+        Runs of each cell.
     """
     random = np.random.default_rng(seed)
     k = len(population.factors)

@@ -67,22 +67,31 @@ def as_long(
 
     Parameters
     ----------
-    frame : a long table (it has an item and a score) or a wide one (every other numeric column is an item)
-    mapping : {our column: the table's column}; a column used here no longer counts under its own name
-    items : keep only these items
-    keys : JSON file {scale: [item, "-item", ...]} giving scales and reversals; items in no scale are left out
-    respondent : columns whose combinations are the respondents, for tables without llm, variant and persona; they
-        become the persona
-    source : the file's name in messages
+    frame
+        A long table (it has an item and a score) or a wide one (every other numeric column is an item).
+    mapping
+        Our column: the table's column; a column used here no longer counts under its own name.
+    items
+        Keep only these items.
+    keys
+        JSON file {scale: [item, "-item", ...]} giving scales and reversals; items in no scale are left out.
+    respondent
+        Columns whose combinations are the respondents, for tables without llm, variant and persona; they become the
+        persona.
+    source
+        The file's name in messages.
 
     Returns
     -------
-    The key columns, then scale ... score, then attributes, in that order, columns that the table does not have with one
-    constant level or
-    missing. ``score`` is a float in the raw direction, NaN missing. ``attrs["notes"]`` says in words what was assumed
-    or left aside.
+    table
+        The key columns, then scale ... score, then attributes, in that order; columns that the table does not have with
+        one constant level or missing. ``score`` is a float in the raw direction, NaN missing. ``attrs["notes"]`` says
+        in words what was assumed or left aside.
 
-    Raises DataError for two sources for one column, text where a score belongs, and duplicate keys.
+    Raises
+    ------
+    DataError
+        For two sources for one column, text where a score belongs, and duplicate keys.
     """
     notes: list[str] = []
     frame = _rename(frame, mapping or {}, source)
@@ -108,9 +117,9 @@ def as_long(
 def select_items(
     table: pd.DataFrame, source: Path, *, items: Sequence[str] | None = None, keys: Path | None = None
 ) -> pd.DataFrame:
-    """Keep only ``items`` of a long table, and score it by ``keys`` (see ``read_long``).
+    """Keep only ``items`` of a long table, and score it by ``keys``; see ``as_long``.
 
-    ``source`` names it in messages.
+    ``source`` names the table in messages.
     """
     notes = list(table.attrs.get("notes", []))
     if items:
@@ -124,7 +133,10 @@ def select_items(
 def read_table(path: Path) -> pd.DataFrame:
     """Read a CSV (also .gz), Parquet or JSON-lines file as it is; an empty cell is missing.
 
-    Raises DataError where it cannot be read.
+    Raises
+    ------
+    DataError
+        Where it cannot be read.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
@@ -144,7 +156,8 @@ def read_table(path: Path) -> pd.DataFrame:
 def _rename(frame: pd.DataFrame, mapping: Mapping[str, str], path: Path) -> pd.DataFrame:
     if absent := [source for source in mapping.values() if source not in frame.columns]:
         raise DataError(
-            f"{path}: --map names {', '.join(map(repr, absent))}, which the table does not have; its columns are {', '.join(frame.columns)}"
+            f"{path}: --map names {', '.join(map(repr, absent))}, which the table does not have; "
+            f"its columns are {', '.join(frame.columns)}"
         )
     sources: dict[str, list[str]] = {ours: [theirs] for ours, theirs in mapping.items()}
     for column in frame.columns:
@@ -157,7 +170,8 @@ def _rename(frame: pd.DataFrame, mapping: Mapping[str, str], path: Path) -> pd.D
     for ours, theirs in sources.items():
         if len(theirs) > 1:
             raise DataError(
-                f"{path}: columns {' and '.join(map(repr, theirs))} both mean '{ours}'; say which with --map {ours}={theirs[0]}"
+                f"{path}: columns {' and '.join(map(repr, theirs))} both mean '{ours}'; "
+                f"say which with --map {ours}={theirs[0]}"
             )
     renamed = {theirs[0]: ours for ours, theirs in sources.items()}
     return frame.rename(columns=renamed)
@@ -191,9 +205,12 @@ def _melt(frame: pd.DataFrame, items: Sequence[str] | None, path: Path, notes: l
 
 
 def item_columns(frame: pd.DataFrame, items: Sequence[str] | None, path: Path) -> list[str]:
-    """Columns of a wide table that hold items.
+    """Find the columns of a wide table that hold items: ``items``, or every numeric column that is no known name.
 
-    ``items`` where given, else every numeric column that is no known name.
+    Raises
+    ------
+    DataError
+        Where one of ``items`` is absent, or no column holds an item.
     """
     numeric = [column for column in frame.columns if pd.api.types.is_numeric_dtype(frame[column])]
     columns = list(items) if items else [column for column in numeric if column not in NAMES]
@@ -240,7 +257,13 @@ def _only(frame: pd.DataFrame, items: Sequence[str], path: Path) -> pd.DataFrame
 
 
 def read_keys(path: Path) -> dict[str, list[tuple[str, int]]]:
-    """Read scoring keys {scale: [item, "-item", ...]} as {scale: [(item, +1 or -1), ...]}."""
+    """Read scoring keys {scale: [item, "-item", ...]} as {scale: [(item, +1 or -1), ...]}.
+
+    Raises
+    ------
+    DataError
+        Where the file is no such JSON.
+    """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -276,8 +299,9 @@ def _refuse_duplicates(frame: pd.DataFrame, path: Path) -> None:
     if not duplicated.any():
         return
     first = frame[duplicated].iloc[0]
-    twins = frame[(frame[list(KEY)] == first[list(KEY)]).all(axis=1)]
-    shown = ", ".join(f"{column}={first[column]}" for column in KEY if frame[column].nunique() > 1)
+    like_first = frame[list(KEY)] == first[list(KEY)]
+    twins = frame[like_first.all(axis=1)]
+    shown = ", ".join(f"{column}={first[column]}" for column in KEY if not like_first[column].all())
     apart = [
         column
         for column in frame.columns

@@ -1,7 +1,4 @@
-"""How much is what.
-
-Variance and covariance components of crossed and nested designs, their intervals, and decision studies.
-"""
+"""How much is what: components of crossed and nested designs, their intervals, and decision studies."""
 
 from persona_big5.variance.design import Facet, parse_facets
 from persona_big5.variance.groups import group_sums

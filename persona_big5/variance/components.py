@@ -17,9 +17,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A variance component: ``estimate`` = max(0, ``estimate_raw``); intervals truncated at 0.
+    """A variance component with its interval and its share of the sum of all components.
 
-    NaN ends where none could be had.
+    Attributes
+    ----------
+    estimate
+        ``estimate_raw``, or 0 where that is negative.
+    estimate_raw
+        The solution of the moment equations, which may be negative.
+    ci_low, ci_high
+        Ends of the 95 % interval, not below 0; NaN where none could be had.
+    share
+        Estimate / sum of the estimates; NaN where all are 0.
+    share_ci_low, share_ci_high
+        Ends of the 95 % interval of the share, within 0 and 1; NaN where none could be had.
     """
 
     estimate: float
@@ -33,7 +44,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A ratio of components with its interval (NaN where none could be had), truncated at 0."""
+    """A ratio of components with its 95 % interval, not below 0 (NaN where none could be had)."""
 
     estimate: float
     ci_low: float
@@ -55,10 +66,20 @@ def component_table(
     cell_variance: Mapping[str, float],
     without_interval: Collection[str],
 ) -> dict[str, Component]:
-    """Components with intervals, from raw estimates (E,) and their leave-outs.
+    """Put intervals and shares beside raw estimates.
 
-    ``cell_variance`` by effect: see ``jackknife.interval``. ``without_interval``: main effects of facets that were not
-    resampled.
+    Parameters
+    ----------
+    names
+        Names of the E effects, in the order of ``raw``.
+    raw
+        Untruncated estimates, shape (E,).
+    replicates
+        The same estimates with levels left out, (n_levels, E) by facet.
+    cell_variance
+        Sampling variance that belongs to single cells, by effect; see ``jackknife.interval``.
+    without_interval
+        Effects that get no interval: main effects of facets that were not resampled.
     """
     low, high = interval(raw, replicates)
     for name, variance in cell_variance.items():
@@ -85,7 +106,7 @@ def component_table(
 
 
 def component_lines(components: Mapping[str, Component]) -> str:
-    """Components as an aligned text table: effect, estimate, interval, share."""
+    """Lay components out as an aligned text table: effect, estimate, interval, share."""
     width = max(len(name) for name in components)
     lines = [f"{'effect':<{width}}  estimate            95% interval   share"]
     for name, c in components.items():

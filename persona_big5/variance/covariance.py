@@ -1,7 +1,4 @@
-"""Covariance of items at each level.
-
-Rows pooled, means of respondents, respondents with run noise removed, runs, and single effects.
-"""
+"""Covariance of items at each level: pooled rows, respondents with and without run noise, runs, single effects."""
 
 from __future__ import annotations
 
@@ -15,45 +12,57 @@ from persona_big5.errors import NotEstimableError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from persona_big5.variance.groups import FloatArray, GroupSums, IntArray
     from persona_big5.variance.moments import Moments
+
+FEWEST_FOR_SPLIT = 3
+"""Respondents that must have both odd and even runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class RespondentCovariance:
-    """Items x items matrices from runs nested in respondents.
+    """Matrices of items x items from runs nested in respondents.
 
-    ``means``: covariance of the respondents' means. ``run``: pooled covariance within cells (MSW). ``respondent``: (MSB
-    - MSW) / R, the
-    covariance with run noise removed, not necessarily positive definite. ``runs_per_respondent``: R (weighted n0 where
-    unequal).
+    Attributes
+    ----------
+    means
+        Covariance of the respondents' means.
+    respondent
+        (MSB - MSW) / R, the covariance with run noise removed; not necessarily positive definite.
+    run
+        MSW, the pooled covariance within cells.
+    runs_per_respondent
+        R, or the weighted n0 where respondents were asked unequally often (mean over pairs of items).
     """
 
     means: FloatArray
     respondent: FloatArray
     run: FloatArray
     runs_per_respondent: float
-    n_respondents: int
-
-    @property
-    def reliability(self) -> FloatArray:
-        """Share of the variance of a respondent's mean that is no run noise, by item.
-
-        NaN for an item without variance.
-        """
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.diag(self.respondent) / np.diag(self.means))
 
 
 def respondent_covariance(cells: GroupSums, respondent_columns: Sequence[str]) -> RespondentCovariance:
     """Separate respondents from runs.
 
-    ``cells``: cross sums by cell, shape ``(items, items)`` (``cross_sums``). A respondent's cells are averaged with
-    their numbers of runs as
-    weights; the within mean products are over runs of a cell. Each pair of items uses the rows where both are there.
-    Balanced data:
-    (MSB - MSW) / R exactly. Raises NotEstimableError with fewer than 2 respondents or without repeated runs.
-    Agrees with R to 1e-8 (tests/variance).
+    Parameters
+    ----------
+    cells
+        Cross sums by cell, shape ``(items, items)`` (see ``cross_sums``).
+    respondent_columns
+        Columns whose combinations are the respondents. A respondent's cells are averaged with their numbers of runs as
+        weights; the mean products within are over the runs of a cell.
+
+    Raises
+    ------
+    NotEstimableError
+        With fewer than two respondents, or where no cell was asked twice.
+
+    Notes
+    -----
+    Each pair of items uses the rows where both are there. Balanced data give (MSB - MSW) / R exactly; agrees with R to
+    1e-8 (tests/variance).
     """
     cells = cells.centred()
     respondents = cells.by(respondent_columns)
@@ -62,17 +71,22 @@ def respondent_covariance(cells: GroupSums, respondent_columns: Sequence[str]) -
         raise NotEstimableError("one respondent: no covariance between respondents can be computed")
     with np.errstate(divide="ignore", invalid="ignore"):
         total = cells.n.sum(axis=0)
-        correction = cells.left.sum(axis=0) * cells.right.sum(axis=0) / total
-        between = respondents.sum_of_mean_products() - correction
+        between = respondents.sum_of_mean_products() - cells.correction()
         between_df = (respondents.n > 0).sum(axis=0) - 1
         n0 = (total - (respondents.n**2).sum(axis=0) / total) / between_df
         respondent = (between / between_df - run) / n0
-        means = _covariance_of_means(respondents)
-    return RespondentCovariance(means, respondent, run, float(np.mean(n0)), len(respondents.grouping))
+    means = _covariance_of_means(respondents)
+    return RespondentCovariance(means, respondent, run, float(np.mean(n0)))
 
 
 def run_covariance(cells: GroupSums) -> FloatArray:
-    """Pooled covariance of runs within cells (items, items). Raises NotEstimableError where no cell was asked twice."""
+    """Pool the covariance of runs within cells, (items, items).
+
+    Raises
+    ------
+    NotEstimableError
+        Where no cell was asked twice.
+    """
     cells = cells.centred()
     within_df = cells.n.sum(axis=0) - (cells.n > 0).sum(axis=0)
     if within_df.max() <= 0:
@@ -100,33 +114,46 @@ def pooled_covariance(cells: GroupSums) -> FloatArray:
     """Covariance over all rows, whoever gave them (items, items): the matrix of the usual, misleading analysis."""
     total = cells.n.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        correction = cells.left.sum(axis=0) * cells.right.sum(axis=0) / total
-        return np.asarray((cells.products.sum(axis=0) - correction) / (total - 1))
+        return np.asarray((cells.products.sum(axis=0) - cells.correction()) / (total - 1))
 
 
 def effect_covariance(moments: Moments) -> dict[str, FloatArray]:
-    """One items x items covariance component per effect, and ``residual``.
+    """Give one covariance component (items, items) per effect, and one for ``residual`` (the runs).
 
-    (runs), untruncated, from the moment equations of all pairs.
+    The moment equations of every pair of items are solved; nothing is truncated, so a matrix need not be positive
+    definite.
     """
     return {name: (matrix + matrix.T) / 2 for name, matrix in moments.solve().items()}
 
 
-def split_run_covariance(scores: FloatArray, respondent: IntArray, run_is_odd: np.ndarray) -> FloatArray:
-    """Cross-covariance of respondents' means over odd and over even runs, made symmetric.
+def split_run_covariance(scores: FloatArray, respondent: IntArray, run_is_odd: NDArray[np.bool_]) -> FloatArray:
+    """Cross-covariance of respondents' means over odd and over even runs: free of run noise, nothing subtracted.
 
-    Free of run noise without subtracting anything.
+    Parameters
+    ----------
+    scores
+        Shape (N, items), NaN missing.
+    respondent
+        Codes of the respondents, shape (N,).
+    run_is_odd
+        Which rows are odd runs, shape (N,).
 
-    ``scores`` (N, items), NaN missing; ``respondent`` (N,) codes; ``run_is_odd`` (N,) bool. Respondents without both
-    halves are left out,
-    item by item. Raises NotEstimableError where fewer than 3 respondents have both.
+    Returns
+    -------
+    covariance
+        Shape (items, items), made symmetric. Respondents without both halves are left out, item by item.
+
+    Raises
+    ------
+    NotEstimableError
+        Where fewer than 3 respondents have both odd and even runs.
     """
     n = int(respondent.max()) + 1
     odd = means_by_group(scores[run_is_odd], respondent[run_is_odd], n)
     even = means_by_group(scores[~run_is_odd], respondent[~run_is_odd], n)
     present = (np.isfinite(odd) & np.isfinite(even)).any(axis=1)
-    if present.sum() < 3:
-        raise NotEstimableError("fewer than 3 respondents have both odd and even runs")
+    if present.sum() < FEWEST_FOR_SPLIT:
+        raise NotEstimableError(f"fewer than {FEWEST_FOR_SPLIT} respondents have both odd and even runs")
     a = odd[present] - np.nanmean(odd[present], axis=0)
     b = even[present] - np.nanmean(even[present], axis=0)
     known = np.isfinite(a).astype(float).T @ np.isfinite(b).astype(float)
@@ -135,9 +162,9 @@ def split_run_covariance(scores: FloatArray, respondent: IntArray, run_is_odd: n
 
 
 def means_by_group(scores: FloatArray, groups: IntArray, n: int) -> FloatArray:
-    """Means (n, items) over the rows of each group, from ``scores`` (N, items), NaN missing.
+    """Mean of the rows of each of ``n`` groups, shape (n, items).
 
-    NaN where a group has no answer.
+    ``scores`` (N, items), NaN missing and left out; a group without an answer to an item has NaN there.
     """
     means = np.full((n, scores.shape[1]), np.nan)
     for column in range(scores.shape[1]):

@@ -1,7 +1,4 @@
-"""Facets and effects.
-
-Which sources of variance a design has, which of them it can tell apart, and what they are called.
-"""
+"""Facets and effects: which sources of variance a design has, which it can tell apart, what they are called."""
 
 from __future__ import annotations
 
@@ -31,10 +28,7 @@ class Facet:
 
     @property
     def name(self) -> str:
-        """The label where there is one.
-
-        Else ``run:(llm:persona)`` for a nested facet and the column's name for a crossed one.
-        """
+        """The label; without one ``run:(llm:persona)`` for a nested facet and the column's name for a crossed one."""
         if self.label or not self.nested_in:
             return self.label or self.column
         return f"{self.column}:({':'.join(self.nested_in)})"
@@ -49,11 +43,14 @@ class Effect:
 
 
 def parse_facets(spec: str) -> tuple[Facet, ...]:
-    """Read ``item,run/model:persona``.
+    """Read facets as a command takes them: ``item,run/model:persona``.
 
-    Facets separated by commas, ``b/a`` is b nested in a, ``a:b`` in the nest is a crossed with b.
+    Facets are separated by commas; ``b/a`` is b nested in a, and ``a:b`` in the nest is a crossed with b.
 
-    Raises DataError for an empty name or a nest within a nest.
+    Raises
+    ------
+    DataError
+        For an empty name, or a nest within a nest.
     """
     facets = []
     for part in filter(None, (part.strip() for part in spec.split(","))):
@@ -68,13 +65,17 @@ def parse_facets(spec: str) -> tuple[Facet, ...]:
 
 
 def crossing(facets: Sequence[Facet], max_order: int | None = None) -> list[Effect]:
-    """Every main effect and interaction of the facets up to ``max_order`` (None.
+    """Cross facets: every main effect and interaction, and the effect of all facets together.
 
-    All), plus the one of all facets together.
+    Facets keep their order in names. A nested facet brings its parents along, so combinations that only repeat a parent
+    fall together. Sorted by number of facets, then by order of the facets.
 
-    Facets keep their order in names; a nested facet brings its parents along, so combinations that only repeat a parent
-    fall together.
-    Sorted by number of facets, then by order of the facets.
+    Parameters
+    ----------
+    facets
+        Crossed and nested facets of the design.
+    max_order
+        Largest number of facets in an interaction (the one of all facets apart); None: any number.
     """
     orders = range(1, len(facets) + 1)
     chosen = [order for order in orders if max_order is None or order <= max_order or order == len(facets)]
@@ -100,9 +101,16 @@ class Identified:
 
 
 def identified_effects(effects: Iterable[Effect], grouping: Grouping, *, n_observations: float) -> Identified:
-    """Leave out effects that have one level, whose levels are those of another effect, or that are single observations.
+    """Leave out effects that have one level, repeat another effect's levels, or are single observations.
 
-    ``grouping`` carries every column of the effects; the design is judged by the groups that are present.
+    Parameters
+    ----------
+    effects
+        In order of preference: of two effects with the same levels the first is kept.
+    grouping
+        Carries every column of the effects; the design is judged by the groups that are present.
+    n_observations
+        Number of observations: an effect with as many levels is the residual.
     """
     kept: list[Effect] = []
     dropped: dict[str, str] = {}

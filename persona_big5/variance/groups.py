@@ -1,9 +1,8 @@
 """Group sums: all that variance and covariance components need to know of a table of any length.
 
 A :class:`GroupSums` holds, for the groups of some columns, the number of observations, their sums and their sums of
-squares (or, for
-two variables at once, their cross-products). Every coarser grouping is derived from it, so the observations are read
-once.
+squares (or, for two variables at once, their cross-products). Every coarser grouping is derived from it, so the
+observations are read once.
 """
 
 from __future__ import annotations
@@ -27,13 +26,10 @@ if TYPE_CHECKING:
 
 
 class Grouping:
-    """Which groups there are.
+    """Which groups there are, and how they fall into coarser groups.
 
-    Integer codes of the grouping columns, one row per group, and how they fall into coarser groups.
-
-    ``levels`` (G, n_columns), rows distinct. Coarser groupings are worked out once and kept, because the jackknife asks
-    for the same
-    ones again with other counts.
+    ``levels`` (G, n_columns) are integer codes of the grouping columns, one row per group, rows distinct. Coarser
+    groupings are worked out once and kept, because the jackknife asks for the same ones again with other counts.
     """
 
     def __init__(self, columns: Sequence[str], levels: IntArray) -> None:
@@ -47,7 +43,14 @@ class Grouping:
     def coarser(self, columns: Collection[str]) -> tuple[Grouping, IntArray, Callable[[FloatArray], FloatArray]]:
         """Group by ``columns`` only.
 
-        (the coarser grouping, each group's number in it (G,), sum from (G, *shape) to its groups).
+        Returns
+        -------
+        grouping
+            The coarser grouping, of G' groups.
+        codes
+            Number of each group in it, shape (G,).
+        add
+            Sums an array (G, *shape) to (G', *shape).
         """
         key = frozenset(columns)
         if key not in self._coarser:
@@ -62,13 +65,20 @@ class Grouping:
 class GroupSums:
     """Counts and sums by group, for one or many quantities at once.
 
-    ``n``, ``left``, ``right``, ``products`` (G, *shape): number of observations, sum of the first and of the second
-    variable over the
-    observations where *both* are there, and sum of their products. For variances first and second are the same variable
-    and shape is
-    ``(items,)``; for covariance matrices shape is ``(items, items)``. Arrays may have length 1 along an axis where they
-    are the same for
-    all. A group may be empty (n = 0).
+    For variances the first and the second variable are the same and shape is ``(items,)``; for covariance matrices
+    shape is ``(items, items)``. Arrays may have length 1 along an axis where they are the same for all. A group may be
+    empty (n = 0).
+
+    Attributes
+    ----------
+    grouping
+        The G groups.
+    n
+        Number of observations where *both* variables are there, (G, *shape).
+    left, right
+        Sums of the first and of the second variable over those observations, (G, *shape).
+    products
+        Sum of their products, (G, *shape).
     """
 
     grouping: Grouping
@@ -89,6 +99,11 @@ class GroupSums:
                 per_observation = np.where(self.n > 0, self.right / self.n, 0.0)
                 return np.asarray(self.left[:, :, 0].T @ per_observation[:, 0, :])
             return np.asarray(np.nansum(self.left * self.right / self.n, axis=0))
+
+    def correction(self) -> FloatArray:
+        """Correction for the mean, shape ``shape``: product of the two grand sums / number of observations."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(self.left.sum(axis=0) * self.right.sum(axis=0) / self.n.sum(axis=0))
 
     def by(self, columns: Collection[str]) -> GroupSums:
         """Add the groups up to the coarser grouping by ``columns``, a subset of this one's."""
@@ -123,9 +138,14 @@ class GroupSums:
 
 
 def distinct_rows(codes: IntArray) -> tuple[IntArray, IntArray]:
-    """Number the distinct rows of ``codes`` (N, c).
+    """Tell the distinct rows of ``codes`` (N, c) apart.
 
-    (number of each row (N,), distinct rows in lexicographic order (G, c)).
+    Returns
+    -------
+    number
+        Which distinct row each row is, shape (N,).
+    levels
+        The distinct rows in lexicographic order, shape (G, c).
     """
     if codes.shape[1] == 0:
         return np.zeros(len(codes), dtype=np.int64), np.zeros((1, 0), dtype=np.int64)
@@ -137,7 +157,7 @@ def distinct_rows(codes: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def summing(codes: IntArray, n_groups: int) -> Callable[[FloatArray], FloatArray]:
-    """Sum of rows by code, as a function from (N, *shape) to (n_groups, *shape)."""
+    """Make a function that sums rows by code, from (N, *shape) to (n_groups, *shape)."""
     indicator = scipy.sparse.csr_matrix(
         (np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(n_groups, len(codes))
     )
@@ -149,9 +169,12 @@ def summing(codes: IntArray, n_groups: int) -> Callable[[FloatArray], FloatArray
 
 
 def codes_of(frame: pd.DataFrame, columns: Sequence[str]) -> IntArray:
-    """Integer codes (N, n_columns) of the columns' values, in order of first appearance.
+    """Code the values of columns as integers (N, n_columns), in order of first appearance.
 
-    A missing value is a DataError.
+    Raises
+    ------
+    DataError
+        Where a value is missing, naming the column.
     """
     import pandas as pd
 
@@ -167,24 +190,34 @@ def codes_of(frame: pd.DataFrame, columns: Sequence[str]) -> IntArray:
 
 
 def sums_of_scores(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> GroupSums:
-    """Group sums of ``scores`` (N, items), NaN missing, item by item: shape ``(items,)``.
+    """Sum ``scores`` (N, items), NaN missing, by group and item by item.
 
-    Squares stand in ``products``.
+    Sums have shape ``(items,)``, with sums of squares as ``products``.
     """
     present = ~np.isnan(scores)
     filled = np.where(present, scores - _typical(scores), 0.0)
+    return add_up(codes, columns, present.astype(float), filled, filled**2)
+
+
+def add_up(
+    codes: IntArray, columns: Sequence[str], n: FloatArray, totals: FloatArray, squares: FloatArray
+) -> GroupSums:
+    """Add rows up by the distinct rows of ``codes`` (N, n_columns), named ``columns``.
+
+    ``n``, ``totals`` and ``squares`` (N, *shape) are the numbers of observations behind each row, their sums and their
+    sums of squares.
+    """
     groups, levels = distinct_rows(codes)
     add = summing(groups, len(levels))
-    sums = add(filled)
-    return GroupSums(Grouping(columns, levels), add(present.astype(float)), sums, sums, add(filled**2))
+    sums = add(totals)
+    return GroupSums(Grouping(columns, levels), add(n), sums, sums, add(squares))
 
 
 def cross_sums(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> GroupSums:
     """Group sums of all pairs of items, shape ``(items, items)``, each pair over the rows where both are there.
 
-    N, items, NaN missing.
-
-    Rows are laid out as (group, row in group, item), so that one batched product makes all groups' matrices at once.
+    ``scores`` (N, items), NaN missing, are laid out as (group, row in group, item), so that one batched product makes
+    all groups' matrices at once.
     """
     groups, levels = distinct_rows(codes)
     sizes = np.bincount(groups, minlength=len(levels))
@@ -208,13 +241,18 @@ def cross_sums(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> G
 def _typical(scores: FloatArray) -> FloatArray:
     """Mean of each item, 0 where there is none: taken off before squaring, so that large means cost no digits."""
     present = np.isfinite(scores)
-    return np.where(present, scores, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
+    return np.asarray(np.where(present, scores, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1))
 
 
 def group_sums(frame: pd.DataFrame, by: Sequence[str], score: str = "score") -> pd.DataFrame:
-    """Number, sum and sum of squares of ``score`` by group: columns ``by``, ``n``, ``sum``, ``sum_of_squares``.
+    """Sum ``score`` by group: columns ``by``, ``n``, ``sum``, ``sum_of_squares``.
 
     Rows with a missing score are left out. The same table as ``store.group_sums`` makes from a file with one scan.
+
+    Raises
+    ------
+    DataError
+        Where one of ``by`` has missing values.
     """
     import pandas as pd
 

@@ -1,6 +1,6 @@
-"""Generalizability theory on any long table.
+"""Generalizability theory on any long table: the G study and the D study.
 
-The G study (components and coefficients) and the D study (what a cheaper design would give).
+The G study gives components and coefficients, the D study what another design would give.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.variance.components import Component, component_lines, component_table
 from persona_big5.variance.design import RESIDUAL, Effect, Facet, crossing, identified_effects
-from persona_big5.variance.groups import Grouping, GroupSums, codes_of, distinct_rows, group_sums, summing
+from persona_big5.variance.groups import GroupSums, add_up, codes_of, group_sums
 from persona_big5.variance.jackknife import leave_one_out, resampled_facets
 from persona_big5.variance.moments import moment_equations
 
@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 
 
 REPLICATES = "replicates"
+SUMMED = ("n", "sum", "sum_of_squares")
+"""Columns by which a table of group sums is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class GCoefficients:
-    """Universe-score variance, relative.
+    """Relative (``g_coefficient``) and absolute (``phi``) generalizability, and the absolute ``sem``.
 
-    (``g_coefficient``) and absolute (``phi``) generalizability, and the absolute SEM.
+    NaN where there is neither universe-score nor error variance.
     """
 
     g_coefficient: float
@@ -44,9 +46,21 @@ class GCoefficients:
 class GStudy:
     """Components of a G study with the coefficients of the design it was made with.
 
-    ``n_conditions`` {facet: number of its conditions, per level of what it is nested in (mean where they differ)};
-    ``replicates`` are
-    repeated observations that no facet tells apart. ``dropped`` {effect: reason}. ``columns`` {effect: its columns}.
+    Attributes
+    ----------
+    effects
+        Components by effect, ``residual`` last.
+    coefficients
+        Of the design of the data.
+    n_conditions
+        By facet, the number of its conditions per level of what it is nested in (mean where they differ);
+        ``replicates`` are repeated observations that no facet tells apart.
+    dropped
+        Effects that could not be told apart, each with the reason.
+    columns
+        By effect, the columns whose combinations are its levels.
+    object_columns
+        Columns whose combinations are the objects of measurement.
     """
 
     effects: dict[str, Component]
@@ -61,13 +75,10 @@ class GStudy:
         return f"{component_lines(self.effects)}\nE rho^2 {c.g_coefficient:.3f}   Phi {c.phi:.3f}   SEM {c.sem:.3f}"
 
     def with_conditions(self, n_conditions: Mapping[str, float]) -> GCoefficients:
-        """Coefficients of a design with other numbers of conditions (a D study).
+        """Give the coefficients of a design with other numbers of conditions; facets not named keep theirs.
 
-        Facets not named keep the number they had.
-
-        Brennan (2001), ch. 4: an effect within the objects is universe score; any other is absolute error, and relative
-        error too where it
-        involves the objects, each divided by the numbers of conditions of its facets.
+        An effect within the objects is universe score; any other is absolute error, and relative error too where it
+        involves the objects, each divided by the numbers of conditions of its facets (Brennan 2001, ch. 4).
         """
         numbers = {**self.n_conditions, **n_conditions}
         universe = relative = absolute = 0.0
@@ -91,24 +102,33 @@ class GStudy:
 def variance_components(
     frame: pd.DataFrame, object_columns: Sequence[str], facets: Sequence[Facet], *, score: str = "score"
 ) -> GStudy:
-    """G study of a long table.
-
-    All main effects and interactions of the object of measurement and the facets, all random.
+    """Run a G study: all main effects and interactions of the objects of measurement and the facets, all random.
 
     Parameters
     ----------
-    frame : one row per observation with ``score``, or a table of group sums with ``n``, ``sum``, ``sum_of_squares``
-        (see ``group_sums``)
-        whose other columns hold every level at which two observations differ
-    object_columns : columns whose combinations are the objects of measurement (``["persona"]``, or ``["llm",
-        "persona"]``)
-    facets : the facets of generalisation, see ``parse_facets``
+    frame
+        One row per observation with ``score``, or a table of group sums with ``n``, ``sum``, ``sum_of_squares`` (see
+        ``group_sums``) whose other columns hold every level at which two observations differ. Rows with a missing score
+        are left out.
+    object_columns
+        Columns whose combinations are the objects of measurement (``["persona"]``, or ``["llm", "persona"]``).
+    facets
+        The facets of generalisation, see ``parse_facets``.
+    score
+        Name of the column of scores.
 
-    Rows with a missing score are left out. Raises DataError for missing columns, NotEstimableError where nothing can be
-    estimated.
-    Coefficients: Brennan (2001), Generalizability Theory, ch. 4. Agrees with expected mean squares on balanced data to
-    1e-8 and with lme4's
-    REML within 2 % of the total variance on unbalanced data (tests/variance).
+    Raises
+    ------
+    DataError
+        For columns that the table does not have, and for missing values in the columns of the design.
+    NotEstimableError
+        Where no component can be estimated.
+
+    Notes
+    -----
+    Components by Henderson's method I (``variance.moments``), coefficients by Brennan (2001), Generalizability Theory,
+    ch. 4. Agrees with expected mean squares on balanced data to 1e-8 and with lme4's REML within 2 % of the total
+    variance on unbalanced data (tests/variance).
     """
     design = [*(Facet(column) for column in object_columns), *facets]
     columns = list(dict.fromkeys(column for facet in design for column in (*facet.nested_in, facet.column)))
@@ -127,9 +147,9 @@ def g_study(
     *,
     dropped: Mapping[str, str],
 ) -> GStudy:
-    """G study from group sums of shape ``(1,)`` and effects that are known to be identified.
+    """Run a G study from group sums of shape ``(1,)`` and effects that are known to be identified.
 
-    See ``variance_components``.
+    ``design`` are the facets, objects included; ``dropped`` is carried over to the result. See ``variance_components``.
     """
     solution = moment_equations(sums, effects).solve()
     names = list(solution)
@@ -158,7 +178,7 @@ def _n_conditions(sums: GroupSums, design: Sequence[Facet]) -> dict[str, float]:
 
 def _sums(frame: pd.DataFrame, columns: Sequence[str], score: str) -> GroupSums:
     """Group sums by all columns of the design, from observations or from a table of group sums."""
-    summed = {"n", "sum", "sum_of_squares"} <= set(frame.columns)
+    summed = set(SUMMED) <= set(frame.columns)
     needed = [*columns, *(() if summed else (score,))]
     if missing := [column for column in needed if column not in frame.columns]:
         raise DataError(
@@ -168,19 +188,20 @@ def _sums(frame: pd.DataFrame, columns: Sequence[str], score: str) -> GroupSums:
         table = frame
     else:  # the mean is taken off before squaring, so that it costs no digits
         table = group_sums(frame[needed].assign(**{score: frame[score] - frame[score].mean()}), columns, score)
-    groups, levels = distinct_rows(codes_of(table, columns))
-    add = summing(groups, len(levels))
-    n, total, squares = (add(table[column].to_numpy(dtype=float)[:, None]) for column in ("n", "sum", "sum_of_squares"))
-    return GroupSums(Grouping(columns, levels), n, total, total, squares)
+    n, totals, squares = (table[column].to_numpy(dtype=float)[:, None] for column in SUMMED)
+    return add_up(codes_of(table, columns), columns, n, totals, squares)
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionStudy:
     """What other designs would give.
 
-    ``grid``: one row per design with its numbers, ``g``, ``phi`` and ``calls`` per object.
-
-    ``cheapest`` {wanted phi: the row with the fewest calls that reaches it, or None}.
+    Attributes
+    ----------
+    grid
+        One row per design with its numbers of conditions, ``g``, ``phi`` and ``calls`` per object.
+    cheapest
+        By wanted phi, the row with the fewest calls that reaches it, or None.
     """
 
     grid: list[dict[str, float]]
@@ -197,9 +218,17 @@ class DecisionStudy:
 def decision_study(
     study: GStudy, conditions: Mapping[str, Sequence[int]], *, wanted_phi: Sequence[float] = (0.7, 0.8, 0.9)
 ) -> DecisionStudy:
-    """Coefficients over a grid of numbers of conditions, {facet: numbers to try}.
+    """Compute the coefficients over a grid of numbers of conditions.
 
-    Calls = product of the numbers (items asked one by one).
+    Parameters
+    ----------
+    study
+        The components.
+    conditions
+        By facet, the numbers to try.
+    wanted_phi
+        For each of these the cheapest design of the grid is named. Calls = product of the numbers (items asked one by
+        one).
     """
     grid = []
     for numbers in product(*conditions.values()):

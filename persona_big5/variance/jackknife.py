@@ -1,12 +1,10 @@
 """Intervals by leaving out one level of each crossed facet at a time.
 
 Levels of facets (llms, personas, items) are what a claim generalises to, so they are what is resampled, never rows. For
-a facet with n levels
-V_f = (n - 1)/n * sum((theta_(j) - mean theta)^2); the facets' variances add up, because each facet brings its own
-sampling error. With two
-facets the error that belongs to single cells is in both terms and is taken off once for the components that rest on
-cells (the full cell and
-the residual). Estimate +- t sqrt(V), df = (sum V_f)^2 / sum(V_f^2 / (n_f - 1)) (Satterthwaite).
+a facet with n levels V_f = (n - 1)/n * sum((theta_(j) - mean theta)^2); the facets' variances add up, because each
+facet brings its own sampling error. With two facets the error that belongs to single cells is in both terms and is
+taken off once for the components that rest on cells (the full cell and the residual). Estimate +- t sqrt(V), df = (sum
+V_f)^2 / sum(V_f^2 / (n_f - 1)) (Satterthwaite).
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from persona_big5.variance.design import Effect
-    from persona_big5.variance.groups import FloatArray, GroupSums
+    from persona_big5.variance.groups import FloatArray, GroupSums, IntArray
 
 FEWEST_LEVELS = 4
 """A facet with fewer levels is not resampled: four points say nothing of a variance."""
@@ -39,14 +37,17 @@ class Replicates:
     by_facet: dict[str, FloatArray]
 
     def map(self, statistic: Callable[[FloatArray], FloatArray]) -> Replicates:
-        """The same leave-outs of a function of the statistic (applied to one replicate at a time)."""
+        """Apply a function of the statistic to one replicate at a time."""
         return Replicates({facet: np.stack([statistic(row) for row in rows]) for facet, rows in self.by_facet.items()})
 
 
 def resampled_facets(sums: GroupSums, facets: Sequence[str]) -> list[str]:
-    """Those of the columns that have at least four levels."""
-    positions = {column: i for i, column in enumerate(sums.grouping.columns)}
-    return [f for f in facets if len(np.unique(sums.grouping.levels[:, positions[f]])) >= FEWEST_LEVELS]
+    """Keep those of the columns that have at least four levels."""
+    return [facet for facet in facets if len(_levels(sums, facet)) >= FEWEST_LEVELS]
+
+
+def _levels(sums: GroupSums, facet: str) -> IntArray:
+    return np.unique(sums.grouping.levels[:, sums.grouping.columns.index(facet)])
 
 
 def leave_one_out(
@@ -57,25 +58,32 @@ def leave_one_out(
 ) -> Replicates:
     """Compute ``statistic`` of the components again with each level of each facet left out in turn.
 
-    ``facets``: columns of ``sums`` to resample (use :func:`resampled_facets`); an llm goes with its variants because
-    they carry its code.
+    Parameters
+    ----------
+    sums
+        Group sums of all answers.
+    effects
+        Effects of the moment equations.
+    facets
+        Columns of ``sums`` to resample (see :func:`resampled_facets`); an llm goes with its variants because they carry
+        its code.
+    statistic
+        From the components by name to an array of fixed shape.
     """
     replicates: dict[str, FloatArray] = {}
     for facet in facets:
-        levels = np.unique(sums.grouping.levels[:, sums.grouping.columns.index(facet)])
-        rows = [statistic(moment_equations(sums.without(facet, int(level)), effects).solve()) for level in levels]
-        replicates[facet] = np.stack(rows)
+        left_out = (sums.without(facet, int(level)) for level in _levels(sums, facet))
+        replicates[facet] = np.stack([statistic(moment_equations(rest, effects).solve()) for rest in left_out])
     return Replicates(replicates)
 
 
 def interval(
-    estimate: FloatArray, replicates: Replicates, *, cell_variance: FloatArray | None = None, confidence: float = 0.95
+    estimate: FloatArray, replicates: Replicates, *, cell_variance: FloatArray | None = None
 ) -> tuple[FloatArray, FloatArray]:
-    """Lower and upper ends, of the shape of ``estimate``, untruncated; NaN where no facet could be resampled.
+    """Give the ends of the 95 % interval, of the shape of ``estimate``, untruncated; NaN where nothing was resampled.
 
     ``cell_variance`` is the sampling variance that belongs to single cells; it is taken off once where two facets are
-    resampled, never below
-    the larger of the two facets' own variances.
+    resampled, never below the larger of the two facets' own variances.
     """
     if not replicates.by_facet:
         return np.full_like(estimate, np.nan), np.full_like(estimate, np.nan)
@@ -92,7 +100,7 @@ def interval(
     df = np.where(np.isfinite(df), df, min(freedoms))
     if cell_variance is not None and len(variances) == 2:
         total = np.maximum(total - cell_variance, stacked.max(axis=0))
-    half = scipy.stats.t.ppf(0.5 + confidence / 2, df) * np.sqrt(total)
+    half = scipy.stats.t.ppf(0.975, df) * np.sqrt(total)
     return estimate - half, estimate + half
 
 
@@ -108,9 +116,8 @@ def cell_variance(cells: GroupSums, facet: str) -> CellVariance:
     """Variance over cells of each cell's own contribution to a component, divided by the number of cells.
 
     ``cells``: sums by full cell, shape ``(items,)``; contributions are averaged over items. A cell contributes its
-    within-cell variance to
-    the residual, and its squared deviation from the additive effects of ``facet`` and of everything else to the full
-    cell.
+    within-cell variance to the residual, and its squared deviation from the additive effects of ``facet`` and of
+    everything else to the full cell.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         means = np.where(cells.n > 0, cells.left / cells.n, np.nan)

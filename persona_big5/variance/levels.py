@@ -1,17 +1,17 @@
-"""How much is what.
+"""Variance by level: components item by item, then averaged over items.
 
-Variance components item by item, then averaged over items (the trace of each level's covariance matrix / items).
+The average is the trace of the level's covariance matrix / items.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from persona_big5.variance.components import Component, Ratio, component_lines, component_table
-from persona_big5.variance.design import Effect, Facet, crossing, identified_effects
+from persona_big5.variance.design import crossing, identified_effects
 from persona_big5.variance.groups import sums_of_scores
 from persona_big5.variance.jackknife import FEW_LEVELS, cell_variance, interval, leave_one_out, resampled_facets
 from persona_big5.variance.moments import moment_equations
@@ -19,6 +19,7 @@ from persona_big5.variance.moments import moment_equations
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from persona_big5.variance.design import Effect, Facet
     from persona_big5.variance.groups import FloatArray, GroupSums, IntArray
     from persona_big5.variance.jackknife import Replicates
 
@@ -30,12 +31,24 @@ PERSONA_EFFECTS = ("persona", "llm:persona")
 class LevelComponents:
     """Variance components by level, averaged over items, and item by item.
 
-    ``by_item`` {effect: (items,)} raw estimates. ``run_to_persona`` is averaged run / averaged (persona + llm:persona).
-    ``run_reason`` says
-    why runs could not be told from their cell ("" where they could). ``dropped`` {effect: reason}. ``resampled`` names
-    the facets that
-    intervals generalise over, ``few_levels`` those of them with fewer than 10 levels, ``not_resampled`` the facets with
-    fewer than 4.
+    Attributes
+    ----------
+    components
+        By effect; ``run`` last, or the full cell where runs could not be told from it.
+    by_item
+        Raw estimates (items,) by effect.
+    run_to_persona
+        Averaged run / averaged (persona + llm:persona); None without persona variance or run noise.
+    run_reason
+        Why run noise cannot be told from cells, or is none; empty where it can.
+    dropped
+        Effects that could not be told apart, each with the reason.
+    resampled
+        Facets that intervals generalise over.
+    few_levels
+        Those of them with fewer than 10 levels.
+    not_resampled
+        Crossed facets with fewer than 4 levels.
     """
 
     components: dict[str, Component]
@@ -46,14 +59,13 @@ class LevelComponents:
     resampled: tuple[str, ...]
     few_levels: tuple[str, ...]
     not_resampled: tuple[str, ...]
-    effects: tuple[Effect, ...] = field(repr=False)
 
     def __str__(self) -> str:
         return component_lines(self.components)
 
 
 def level_effects(facets: Sequence[Facet]) -> list[Effect]:
-    """Main effects, two-way interactions, and the full cell of the facets of a cell."""
+    """Take main effects, two-way interactions, and the full cell of the facets of a cell."""
     return crossing(facets, max_order=2)
 
 
@@ -62,15 +74,23 @@ def level_components(scores: FloatArray, codes: IntArray, facets: Sequence[Facet
 
     Parameters
     ----------
-    scores : shape (N, items), one row per run of a cell, NaN missing (each item uses the rows where it is there)
-    codes : shape (N, facets), integer codes of the facets' columns, in the order of ``facets``
-    facets : facets of a cell (never items or runs); main effects, two-way interactions and the full cell are estimated,
-        runs are the residual
+    scores
+        Shape (N, items), one row per run of a cell, NaN missing (each item uses the rows where it is there).
+    codes
+        Shape (N, n_facets), integer codes of the facets' columns, in the order of ``facets``.
+    facets
+        Facets of a cell (never items or runs). Main effects, two-way interactions and the full cell are estimated, runs
+        are the residual; effects that cannot be told apart are dropped and named.
 
-    Effects that cannot be told apart are dropped and named. Raises NotEstimableError where nothing can be estimated.
-    Agrees with expected
-    mean squares on balanced data to 1e-8 and with lme4's REML within 2 % of the total variance on unbalanced data
-    (tests/variance).
+    Raises
+    ------
+    NotEstimableError
+        Where there are fewer than two answers.
+
+    Notes
+    -----
+    Agrees with expected mean squares on balanced data to 1e-8 and with lme4's REML within 2 % of the total variance on
+    unbalanced data; the intervals of planted components cover them in at least 90 % of worlds (tests/variance).
     """
     sums = sums_of_scores(scores, codes, [facet.column for facet in facets])
     all_effects = level_effects(facets)
@@ -107,7 +127,6 @@ def level_components(scores: FloatArray, codes: IntArray, facets: Sequence[Facet
         resampled=tuple(resampled),
         few_levels=tuple(facet for facet in resampled if len(sums.grouping.coarser([facet])[0]) < FEW_LEVELS),
         not_resampled=tuple(f.name for f in facets if not f.nested_in and f.column not in resampled),
-        effects=identified.effects,
     )
 
 
@@ -120,15 +139,15 @@ def _why_run_is_no_noise(sums: GroupSums) -> str:
     with np.errstate(invalid="ignore", divide="ignore"):
         within = np.nansum(sums.products - sums.left**2 / sums.n)
     if within <= 1e-9 * sums.products.sum():
-        return "repeated answers never differ (temperature 0, or cached replies): run noise is not estimable, which is not reliability"
+        return (
+            "repeated answers never differ (temperature 0, or cached replies): "
+            "run noise is not estimable, which is not reliability"
+        )
     return ""
 
 
 def _run_to_persona(names: Sequence[str], averaged: FloatArray, replicates: Replicates) -> Ratio | None:
-    """Averaged run over averaged (persona + llm:persona), each component truncated at 0.
-
-    None without persona variance.
-    """
+    """Averaged run over averaged (persona + llm:persona), each truncated at 0; None without persona variance."""
     persona = [i for i, name in enumerate(names) if name in PERSONA_EFFECTS]
 
     def ratio(components: FloatArray) -> FloatArray:

@@ -1,14 +1,11 @@
 """Variance and covariance components by the method of moments, from group sums alone.
 
 Henderson's method I (Henderson 1953, Biometrics 9, 226-252; Searle, Casella & McCulloch 1992, ch. 5): for every effect
-e the sum over its
-levels of (sum of y)^2 / n is set equal to its expectation, which is linear in the components; the linear system is
-solved. Unbiased for
-any crossed or nested random design, whatever is missing, and identical to analysis of variance by expected mean squares
-where the data are
-balanced. With products of two variables in the place of squares the same equations give covariance components, so the
-variances are the
-diagonal of the matrices because they are one computation.
+e the sum over its levels of (sum of y)^2 / n is set equal to its expectation, which is linear in the components; the
+linear system is solved. Unbiased for any crossed or nested random design, whatever is missing, and identical to
+analysis of variance by expected mean squares where the data are balanced. With products of two variables in the place
+of squares the same equations give covariance components, so the variances are the diagonal of the matrices because they
+are one computation.
 """
 
 from __future__ import annotations
@@ -33,11 +30,16 @@ SINGULAR = 1e-10
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """The moment equations of a design, ready to solve.
+    """The moment equations of a design, ready to solve: ``matrix`` times the components equals ``sums``.
 
-    ``matrix`` (E + 1, E + 1, *shape) times the components equals ``sums`` (E + 1, *shape); the last row and column are
-    the residual's.
-    ``matrix`` may have length 1 along an axis of shape that shares its counts.
+    Attributes
+    ----------
+    names
+        The E effects and ``residual``.
+    matrix
+        Shape (E + 1, E + 1, *shape), of length 1 along an axis of shape that shares its counts.
+    sums
+        Shape (E + 1, *shape).
     """
 
     names: tuple[str, ...]
@@ -47,7 +49,7 @@ class Moments:
     def solve(self) -> dict[str, FloatArray]:
         """Components by name, each of shape ``shape``, untruncated.
 
-        NaN where the equations of a quantity are singular.
+        A quantity whose equations are singular is NaN.
         """
         shape = np.broadcast_shapes(self.matrix.shape[2:], self.sums.shape[1:])
         matrix = np.moveaxis(self.matrix, (0, 1), (-2, -1))
@@ -57,8 +59,8 @@ class Moments:
         singular_values = np.linalg.svd(matrix / scale, compute_uv=False)
         sound = singular_values[..., -1] > SINGULAR * singular_values[..., 0]
         safe = np.where(sound[..., None, None], matrix / scale, np.eye(len(self.names)))
-        solution = np.linalg.solve(safe, (sums / scale[..., 0])[..., None])[..., 0]
-        solution = np.where(sound[..., None], solution, np.nan)
+        solved = np.linalg.solve(safe, (sums / scale[..., 0])[..., None])[..., 0]
+        solution = np.where(sound[..., None], np.asarray(solved, dtype=np.float64), np.nan)
         return {name: solution[..., i] for i, name in enumerate(self.names)}
 
 
@@ -66,7 +68,11 @@ def moment_equations(sums: GroupSums, effects: Sequence[Effect]) -> Moments:
     """Set up Henderson's method I for ``effects`` and a residual.
 
     ``sums``: group sums whose columns include those of all effects. Groups without observations contribute nothing.
-    Raises NotEstimableError where fewer than two observations are left.
+
+    Raises
+    ------
+    NotEstimableError
+        Where fewer than two observations are left.
     """
     sums = sums.centred()
     if sums.n.sum(axis=0).max() < 2:
@@ -77,17 +83,16 @@ def moment_equations(sums: GroupSums, effects: Sequence[Effect]) -> Moments:
 
 
 def same_design(moments: Moments, sums: GroupSums, effects: Sequence[Effect]) -> Moments:
-    """The equations of other answers to the same design (same groups, same answers missing).
+    """Set up the equations of other answers to the same design (same groups, same answers missing).
 
-    The coefficients are taken over.
+    The coefficients of ``moments`` are taken over.
     """
     sums = sums.centred()
     return Moments(moments.names, moments.matrix, _moments(sums, _group(sums, effects), effects))
 
 
 def _moments(sums: GroupSums, grouped: dict[frozenset[str], GroupSums], effects: Sequence[Effect]) -> FloatArray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        correction = sums.left.sum(axis=0) * sums.right.sum(axis=0) / sums.n.sum(axis=0)
+    correction = sums.correction()
     rows = [grouped[effect.columns].sum_of_mean_products() - correction for effect in effects]
     return np.stack([*rows, sums.products.sum(axis=0) - correction])
 
@@ -108,10 +113,7 @@ def _coefficients(sums: GroupSums, grouped: dict[frozenset[str], GroupSums], eff
 
 
 def _group(sums: GroupSums, effects: Sequence[Effect]) -> dict[frozenset[str], GroupSums]:
-    """Group sums of every effect.
-
-    And of every union of two effects, each from the smallest table that holds its columns.
-    """
+    """Group sums of every effect and of every union of two, each from the smallest table that holds its columns."""
     wanted = {e.columns | f.columns for e in effects for f in effects}
     tables = {sums.columns: sums}
     for columns in sorted(wanted, key=lambda columns: (-len(columns), sorted(columns))):
@@ -128,9 +130,9 @@ def _expected(grouped: dict[frozenset[str], GroupSums], e: Effect, f: Effect) ->
     """
     of_e = grouped[e.columns]
     if f.columns <= e.columns:
-        return of_e.n.sum(axis=0)
+        return np.asarray(of_e.n.sum(axis=0))
     joint = grouped[e.columns | f.columns]
     if joint.n.max() <= 1:
-        return (of_e.n > 0).sum(axis=0).astype(float)
+        return np.asarray((of_e.n > 0).sum(axis=0), dtype=np.float64)
     _, _, add = joint.grouping.coarser(e.columns)
     return np.asarray(np.nansum(add(joint.n**2) / of_e.n, axis=0))

@@ -13,11 +13,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Robustness:
-    """``robustness`` R = 1 / mean over (persona, item) of the SD over runs.
+    """How steady an llm is from run to run, and how far personas move it.
 
-    ``susceptibility`` S = mean over items of the SD over personas.
-
-    R is infinite where answers never change, NaN with single runs; S is NaN with fewer than two complete personas.
+    Attributes
+    ----------
+    robustness
+        R = 1 / mean over (persona, item) of the SD over runs; infinite where answers never change, NaN with single
+        runs.
+    susceptibility
+        S = mean over items of the SD over personas; NaN with fewer than two complete personas.
+    n_personas
+        Number of complete personas, those with an answer to every item.
     """
 
     robustness: float
@@ -26,13 +32,19 @@ class Robustness:
 
 
 def robustness(scores: FloatArray, persona: IntArray) -> Robustness:
-    """Compute R and S of one llm x variant from ``scores``.
+    """Compute R and S of one llm x variant.
 
-    N, items), one row per run, NaN missing, and ``persona`` codes (N,.
+    Parameters
+    ----------
+    scores
+        Shape (N, items), one row per run, NaN missing.
+    persona
+        Codes of the personas, shape (N,).
 
-    SDs with ddof 1; only personas with an answer to every item; a cell's mean and SD are over the answers that are
-    there.
-    Agrees with the published values of 17 of 18 llms to 4 digits (tests/variance).
+    Notes
+    -----
+    SDs with ddof 1, over complete personas; a cell's mean and SD are over the answers that are there. Agrees with the
+    published values of 17 of 18 llms to 4 digits (ten of them in tests/variance).
     """
     sds, means = [], []
     for level in np.unique(persona):

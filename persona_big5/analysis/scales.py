@@ -1,0 +1,80 @@
+"""Each scale on its own: do its items go together, and how much of that is response style."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from persona_big5.analysis import document
+from persona_big5.analysis.document import Missing
+from persona_big5.errors import NotEstimableError
+from persona_big5.validity.reliability import alpha_of, r_positive_negative
+from persona_big5.validity.style import Acquiescence, acquiescence, extremity, overall_acquiescence
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from persona_big5.analysis.answers import Answers
+    from persona_big5.variance.groups import FloatArray
+    from persona_big5.variance.gstudy import DecisionStudy, GStudy
+
+OVERALL = "all"
+
+
+def reliability_entries(
+    answers: Answers,
+    matrices: Mapping[str, FloatArray],
+    studies: Mapping[str, tuple[GStudy, DecisionStudy] | str],
+) -> dict[str, Any]:
+    """``reliability`` by scale: alpha of respondents' means, g of the scale's G study, agreement of the two keyings."""
+    not_built = Missing(document.NOT_BUILT)
+    respondents = answers.respondent_means(answers.scores)
+    keyed_means = None
+    if "means" in matrices:
+        keyed_means = matrices["means"] * np.outer(answers.items.keyed, answers.items.keyed)
+    entries: dict[str, Any] = {}
+    for scale in answers.items.scales:
+        members = answers.items.members(scale)
+        keyed = answers.items.keyed[members]
+        alpha: float | Missing = Missing("one item, or one respondent")
+        if keyed_means is not None and len(members) > 1:
+            alpha = alpha_of(keyed_means[np.ix_(members, members)])
+        study = studies[scale]
+        r = r_positive_negative(respondents[:, members], keyed.astype(np.int64))
+        entries[scale] = {
+            "alpha": alpha,
+            "omega_total": not_built,
+            "omega_hierarchical": not_built,
+            "split_half": not_built,
+            "g": Missing(study) if isinstance(study, str) else study[0].coefficients.g_coefficient,
+            "n_items": len(members),
+            "n_reversed": int((keyed < 0).sum()),
+            "r_positive_negative": Missing(document.KEYED_ALIKE) if r is None else r,
+        }
+    return entries
+
+
+def style_entries(answers: Answers) -> dict[str, Any] | Missing:
+    """``style`` by scale and for all scales together; missing where the ends of the response scales are not known."""
+    if not answers.ends_known:
+        return Missing("ends of the response scales are not known")
+    items = answers.items
+    keyed = items.keyed.astype(np.int64)
+    respondents = answers.respondent_means(answers.scores)
+    found: dict[str, Acquiescence] = {}
+    entries: dict[str, Any] = {}
+    for scale in (*items.scales, OVERALL):
+        members = items.members(scale) if scale != OVERALL else np.arange(len(items.names))
+        ends = items.score_min[members], items.score_max[members]
+        agreement: Acquiescence | Missing
+        try:
+            if scale == OVERALL:
+                agreement = overall_acquiescence(list(found.values()))
+            else:
+                agreement = found[scale] = acquiescence(respondents[:, members], keyed[members], *ends)
+        except NotEstimableError as error:
+            agreement = Missing(str(error))
+        r = r_positive_negative(respondents[:, members], keyed[members])
+        entries[scale] = document.style_entry(agreement, extremity(answers.scores[:, members], *ends), r)
+    return entries
