@@ -42,10 +42,12 @@ class Fragment:
 def text(value: object) -> str:
     """Escape any value for HTML; an address in it stays readable but is no address any more.
 
-    Characters that are not seen but do something (controls, changes of writing direction, half characters) are replaced.
+    Characters that are not seen but do something (controls, changes of writing direction) are replaced, and so are
+    halves of characters.
     """
-    replaced = {one: "\N{REPLACEMENT CHARACTER}" for one in set(str(value)) - {"\n", "\t"} if category(one) in _UNSEEN}
-    seen = str(value).translate(str.maketrans(replaced))
+    seen = "".join(
+        "\N{REPLACEMENT CHARACTER}" if category(one) in _UNSEEN and one not in "\n\t" else one for one in str(value)
+    )
     return escape(seen, quote=True).replace("://", "&#58;//")
 
 

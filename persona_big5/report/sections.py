@@ -449,7 +449,7 @@ def show_data(findings: Findings) -> Fragment:
     }
     facts = {
         "llms": data["n_llms"],
-        "with fine-tunes": data["n_variants"],
+        "llms and their fine-tunes": data["n_variants"],
         "personas": data["n_personas"],
         "contexts": data["n_contexts"],
         "items": data["n_items"],
@@ -466,8 +466,8 @@ def show_data(findings: Findings) -> Fragment:
             tables.states(findings),
             {"state": "state", "count": "askings", "share": "share", "meaning": "meaning"},
             "What became of each asking.",
-            "Only answered ones have a score. The others are missing answers, not zeros; they are not missing at "
-            "random.",
+            "Only answered ones have a score. The others are missing answers, not zeros, and are seldom "
+            "missing at random.",
             formats={"count": count, "share": lambda share: number(100 * share, 1) + "\N{NARROW NO-BREAK SPACE}%"},
         ),
         details(f"Items left out at some level ({len(dropped)})", table(dropped, {"item": "item", "reason": "why"}, ""))
@@ -536,8 +536,8 @@ SECTIONS = (
     Section(
         "loadings",
         "What the dimensions are",
-        "A good factor is one warm block: all items of one scale, and little else in its column. Blue blocks are "
-        "items that go against their key.",
+        "A good factor is one warm block: all items of one scale, and little else in its column. Blue, with "
+        "minus signs, are items that go against their key.",
         show_loadings,
     ),
     Section(

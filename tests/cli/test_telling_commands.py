@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import webbrowser
+from types import SimpleNamespace
 
 import pytest
 
@@ -52,6 +53,15 @@ def test_report_says_where_the_page_is_and_opens_it_when_asked(pb5, tmp_path, mo
     monkeypatch.setattr(webbrowser, "open", opened.append)
     assert pb5("report", tmp_path, *flags) == (0, f"{tmp_path / 'report.html'}\n", "")
     assert opened == [(tmp_path / "report.html").as_uri()] * len(flags)
+
+
+def test_a_demo_that_is_interrupted_writes_no_report_and_says_how_to_go_on(pb5, tmp_path, monkeypatch):
+    interrupted = SimpleNamespace(stopped="interrupted")
+    monkeypatch.setattr("persona_big5.runner.run_study", lambda study, db: interrupted)
+    code, out, err = pb5("demo", "--out", tmp_path)
+    assert (code, out) == (130, "")
+    assert err.endswith("interrupted; the same command goes on from here\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_demo_makes_everything_and_again_asks_nothing(pb5, tmp_path, monkeypatch):
