@@ -36,7 +36,7 @@ def texts() -> dict[str, str]:
     if done.returncode:
         pytest.skip("not a git checkout")
     paths = [REPOSITORY / name for name in done.stdout.split("\0") if name and Path(name).suffix != ".png"]
-    return {str(path.relative_to(REPOSITORY)): path.read_text(encoding="utf-8") for path in paths if path.is_file()}
+    return {str(path.relative_to(REPOSITORY)): path.read_text("utf-8", "replace") for path in paths if path.is_file()}
 
 
 @pytest.mark.parametrize("kind", FORBIDDEN)
