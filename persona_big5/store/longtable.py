@@ -14,6 +14,8 @@ from persona_big5.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
 KEY_DEFAULTS: dict[str, str] = {
     "llm": "unknown",
     "variant": "none",
@@ -38,6 +40,8 @@ ATTRIBUTES = ("family", "size", "recipe", "training_seed", "persona_group", "tag
 ALIASES = {"model": "llm", "item": "item_id", "rating": "score", "value": "score", "response": "raw_response"}
 NAMES = frozenset({*KEY, *BESIDE_KEY, *ATTRIBUTES, *ALIASES, "dataset"})
 """Names that are never items of a wide table."""
+FREE_KEYS = ("run", "option_order", "occasion")
+"""Key columns that a column which tells repeated rows apart is likely to be, where they are not in use."""
 IN_MEMORY = Path("table")
 MISSING = ("", "NA", "NaN", "nan", "null", "None")
 
@@ -94,7 +98,7 @@ def as_long(
         For two sources for one column, text where a score belongs, and duplicate keys.
     """
     notes: list[str] = []
-    frame = _rename(frame, mapping or {}, source)
+    frame = _rename(frame.reset_index(drop=True), mapping or {}, source)
     if respondent:
         frame = _join_respondent(frame, respondent, source)
     long = "item_id" in frame.columns and "score" in frame.columns
@@ -146,11 +150,17 @@ def read_table(path: Path) -> pd.DataFrame:
             return pd.read_parquet(path)
         if name.endswith((".jsonl", ".ndjson")):
             return pd.read_json(path, lines=True, dtype=False)
-        return pd.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False)
+        # names such as None and NA are kept in columns of text, and mean missing among numbers only
+        frame = pd.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False)
     except (ValueError, UnicodeDecodeError, OSError, pd.errors.ParserError) as error:
         raise DataError(
             f"{path}: cannot be read as a table ({error}); give a CSV, Parquet or JSON-lines file"
         ) from error
+    for column in frame.select_dtypes(exclude=["number", "bool"]).columns:
+        distinct, wrong = _numbers(frame[column].drop_duplicates())
+        if distinct.notna().any() and not wrong.any():
+            frame[column] = _numbers(frame[column])[0]
+    return frame
 
 
 def _rename(frame: pd.DataFrame, mapping: Mapping[str, str], path: Path) -> pd.DataFrame:
@@ -201,7 +211,7 @@ def _melt(frame: pd.DataFrame, items: Sequence[str] | None, path: Path, notes: l
         wide["persona"] = [f"row {i}" for i in range(1, len(frame) + 1)]
         notes.append("wide table without key columns: every row is taken as one respondent")
     ids = [column for column in wide.columns if column not in columns]
-    return wide.melt(id_vars=ids, value_vars=columns, var_name="item_id", value_name="score")
+    return wide.melt(id_vars=ids, value_vars=columns, var_name="item_id", value_name="score", ignore_index=False)
 
 
 def item_columns(frame: pd.DataFrame, items: Sequence[str] | None, path: Path) -> list[str]:
@@ -231,18 +241,26 @@ def _as_key(values: pd.Series, default: str) -> pd.Series:
 
 
 def _as_score(values: pd.Series, path: Path) -> pd.Series:
-    if pd.api.types.is_numeric_dtype(values):
-        return values.astype(float)
-    text = values.astype("string").str.strip()
-    numbers = pd.to_numeric(text.where(~text.isin(MISSING)), errors="coerce")
-    wrong = numbers.isna() & text.notna() & ~text.isin(MISSING)
+    numbers, wrong = _numbers(values)
     if wrong.any():
-        row = int(np.flatnonzero(wrong.to_numpy(dtype=bool))[0])
+        row = int(values.index[wrong][0])
+        first = str(values[wrong].iloc[0]).strip()
         raise DataError(
-            f"{path}: {int(wrong.sum())} scores are not numbers; the first, {text.iloc[row]!r}, is in row {row + 2}. "
+            f"{path}: {int(wrong.sum())} scores are not numbers; the first, {first!r}, is in row {row + 2}. "
             "Leave a missing answer empty, or map replies in words with --map raw_response=<column>"
         )
-    return numbers.astype(float)
+    return numbers
+
+
+def _numbers(values: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
+    """Values as numbers, NaN missing, and which of them are neither finite numbers nor spellings of missing."""
+    if pd.api.types.is_numeric_dtype(values):
+        numbers = values.astype(float)
+        return numbers, np.isinf(numbers.to_numpy())
+    text = values.astype("string").str.strip()
+    missing = (text.isna() | text.isin(MISSING)).to_numpy(dtype=bool)
+    numbers = pd.to_numeric(text.mask(missing), errors="coerce").astype(float)
+    return numbers, ~np.isfinite(numbers.to_numpy()) & ~missing
 
 
 def _only(frame: pd.DataFrame, items: Sequence[str], path: Path) -> pd.DataFrame:
@@ -301,14 +319,17 @@ def _refuse_duplicates(frame: pd.DataFrame, path: Path) -> None:
     first = frame[duplicated].iloc[0]
     like_first = frame[list(KEY)] == first[list(KEY)]
     twins = frame[like_first.all(axis=1)]
-    shown = ", ".join(f"{column}={first[column]}" for column in KEY if not like_first[column].all())
+    shown = ", ".join(
+        f"{column}={first[column]}" for column in KEY if column == "item_id" or not like_first[column].all()
+    )
     apart = [
         column
         for column in frame.columns
         if column not in (*KEY, "score", "raw_response") and not frame.duplicated([*KEY, column]).any()
     ]
+    free = next((column for column in FREE_KEYS if (frame[column] == KEY_DEFAULTS[column]).all()), FREE_KEYS[0])
     advice = (
-        f"column '{apart[0]}' would tell them apart: map it to a key column, e.g. --map run={apart[0]}"
+        f"column '{apart[0]}' would tell them apart: map it to a key column, e.g. --map {free}={apart[0]}"
         if apart
         else "no column tells them apart: remove the repeated rows, or number them in a column `run`"
     )
