@@ -200,8 +200,8 @@ def factors(
     from persona_big5.analysis.wide import factor_wide
     from persona_big5.store.longtable import item_columns, read_keys, read_table
 
-    if n_factors != "auto" and not n_factors.isdigit():
-        raise typer.BadParameter(f"--n-factors {n_factors!r} is neither a number nor 'auto'")
+    if n_factors != "auto" and not (n_factors.isdecimal() and int(n_factors) > 0):
+        raise typer.BadParameter(f"--n-factors {n_factors!r} is neither a number of at least 1 nor 'auto'")
     table = read_table(source)
     found = factor_wide(
         table[item_columns(table, _listed(items), source)],

@@ -1,0 +1,207 @@
+"""The commands analyze, variance and factors as a user meets them."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from persona_big5.cli.main import main
+from persona_big5.factors.congruence import align
+from persona_big5.simulation.population import POPULATION
+from persona_big5.simulation.world import draw_world
+from persona_big5.variance import group_sums
+
+ONE_WAY = "persona,score\np,1\np,3\nq,5\nq,7\nr,3\nr,5\n"
+"""Mean squares 8 between and 2 within: components 3 and 2."""
+
+
+@pytest.fixture
+def pb5(monkeypatch, capsys, tmp_path):
+    """The program in an empty folder: arguments in, (exit code, stdout, stderr) out."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["persona-big5", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        out, err = capsys.readouterr()
+        return int(caught.value.code or 0), out, err
+
+    return call
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text, name="table.csv"):
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def strict(text):
+    """The one JSON object that a text is."""
+    document = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert isinstance(document, dict)
+    return document
+
+
+def test_variance_prints_one_strict_json_object(pb5, file):
+    code, out, err = pb5("variance", file(ONE_WAY), "--object", "persona", "--json")
+    assert (code, err) == (0, "")
+    found = strict(out)
+    assert {name: effect["estimate"] for name, effect in found["effects"].items()} == pytest.approx(
+        {"persona": 3, "residual": 2}, abs=1e-12
+    )
+    assert (found["g_coefficient"], found["phi"], found["sem"]) == pytest.approx((0.75, 0.75, 1.0), abs=1e-12)
+    assert found["effects"]["persona"]["ci_low"] is None
+    assert "fewer than 4 levels" in found["reasons"]["effects.persona.ci_low"]
+    assert found["decision"]["grid"] == [{"g": 0.75, "phi": 0.75, "calls": 1}]
+    assert found["reasons"]["decision.cheapest.0.9"] == "no design of the grid reaches it"
+
+
+def test_variance_of_group_sums_is_that_of_the_rows(pb5, file, tmp_path):
+    rows = file(ONE_WAY)
+    group_sums(pd.read_csv(rows), ["persona"]).to_csv(tmp_path / "sums.csv", index=False)
+    _, of_rows, _ = pb5("variance", rows, "--object", "persona", "--json")
+    code, of_sums, _ = pb5("variance", "sums.csv", "--object", "persona", "--json")
+    assert code == 0
+    raw = [strict(out)["effects"]["persona"]["estimate_raw"] for out in (of_rows, of_sums)]
+    assert raw[0] == pytest.approx(raw[1], abs=1e-12)
+
+
+def test_variance_in_words_says_what_was_left_out_and_what_is_cheapest(pb5, file):
+    text = "p,twin,item,y\n" + "".join(f"{p},{p},{i},{p * i + p}\n" for p in range(5) for i in range(4))
+    code, out, _ = pb5("variance", file(text), "--object", "p", "--facets", "item,twin", "--score", "y")
+    assert code == 0
+    assert "left out: twin, its levels are those of p: the two cannot be told apart" in out
+    assert "E rho^2" in out
+    assert "Phi >= 0.9: n_items" in out
+
+
+def test_factors_equal_those_of_psych(pb5, shared):
+    expected = json.loads((shared / "reference" / "ref" / "bfi" / "fa.json").read_text())["pearson_minres_oblimin"]
+    items = ",".join(expected["loadings"]["rows"])
+    bfi = shared / "reference" / "data" / "bfi.csv"
+    code, out, err = pb5("factors", bfi, "--items", items, "--n-factors", 5, "--draws", 20, "--json")
+    assert (code, err) == (0, "")
+    found = strict(out)
+    matched = align(np.array(list(found["loadings"].values())), np.array(expected["loadings"]["data"]))
+    assert list(found["loadings"]) == expected["loadings"]["rows"]
+    np.testing.assert_allclose(matched.loadings, expected["loadings"]["data"], rtol=0, atol=5e-4)
+    assert found["communalities"] == pytest.approx(expected["communality"], abs=5e-4)
+    assert found["n_factors"] == 5
+    assert (found["method"], found["rotation"], found["converged"]) == ("minres", "oblimin", True)
+    assert found["factorability"]["bartlett"]["p"] == 0
+    assert found["retention"]["n"] == 2800
+
+
+def test_factors_by_keys_turn_reversed_items(pb5, shared):
+    data = shared / "reference" / "data"
+    code, out, _ = pb5(
+        "factors", data / "bfi.csv", "--keys", data / "bfi_keys.json", "--n-factors", 5, "--draws", 20, "--json"
+    )
+    found = strict(out)
+    assert code == 0
+    assert len(found["loadings"]) == 25
+    reversed_item = np.array(found["loadings"]["A1"])
+    np.testing.assert_allclose(found["raw_direction_loadings"]["A1"], -reversed_item, rtol=0, atol=1e-15)
+    assert found["raw_direction_loadings"]["A2"] == found["loadings"]["A2"]
+
+
+def test_no_factor_is_said_not_made_up(pb5, tmp_path):
+    noise = np.random.default_rng(1).normal(size=(200, 5))
+    pd.DataFrame(noise, columns=list("abcde")).to_csv(tmp_path / "noise.csv", index=False)
+    code, out, _ = pb5("factors", "noise.csv", "--json")
+    found = strict(out)
+    assert code == 0
+    assert found["n_factors"] == 0
+    assert found["loadings"] is None
+    assert found["reasons"]["loadings"] == "no factor exceeds chance"
+    _, text, _ = pb5("factors", "noise.csv")
+    assert "no factor exceeds chance" in text
+
+
+@pytest.fixture(scope="module")
+def small_world():
+    return draw_world(POPULATION, 1, n_llms=2, n_variants=1, n_personas=6, n_placebo=0, runs=2).frame
+
+
+def test_analyze_writes_what_was_asked_for(pb5, small_world, tmp_path):
+    small_world.rename(columns={"llm": "engine"}).to_csv(tmp_path / "answers.csv", index=False)
+    items = ",".join(sorted(small_world["item_id"].unique())[:8])
+    code, out, err = pb5(
+        "analyze", "answers.csv", "--out", "found", "--map", "llm=engine", "--items", items, "--sessions", "isolated",
+        "--level", "pooled", "--level", "run", "--n-factors", 1, "--draws", 20, "--seed", 5,
+    )  # fmt: skip
+    assert code == 0, err
+    assert out.startswith("Verdict: not_decidable\n")
+    assert out.endswith("Written to found/analysis.json; `persona-big5 report found` makes the page.\n")
+    found = strict((tmp_path / "found" / "analysis.json").read_text())
+    assert found["provenance"]["settings"] == {
+        "draws": 20,
+        "levels": ["pooled", "run"],
+        "n_factors": 1,
+        "sessions": "isolated",
+    }
+    assert found["provenance"]["seed"] == 5
+    assert (found["data"]["n_llms"], found["data"]["n_items"]) == (2, 8)
+    assert list(found["factors"]) == ["pooled", "run"]
+    assert found["factors"]["pooled"]["n_factors"] == 1
+
+
+def test_analyze_by_keys_and_columns_of_the_respondent(pb5, small_world, tmp_path):
+    renamed = small_world.drop(columns=["scale", "keyed", "variant"]).rename(columns={"llm": "who", "persona": "as"})
+    renamed.to_csv(tmp_path / "answers.csv", index=False)
+    (tmp_path / "keys.json").write_text(json.dumps({"mine": ["item-01", "-item-02", "item-03"]}))
+    code, _, err = pb5(
+        "analyze", "answers.csv", "--out", "found", "--respondent", "who,as", "--keys", "keys.json", "--draws", 20
+    )
+    assert code == 0, err
+    found = strict((tmp_path / "found" / "analysis.json").read_text())
+    assert found["data"]["n_respondents"] == found["data"]["n_personas"] == 14
+    assert {scale: part["n_reversed"] for scale, part in found["reliability"].items()} == {"mine": 1}
+    assert any("items in no scale of the keys are left out: item-04" in text for text in found["data"]["warnings"])
+
+
+LONG = "item,persona,run,score\na,p,1,1\na,p,1,2\na,q,1,3\n"
+MISTAKES = {
+    "missing file": (["analyze", "absent.csv", "--out", "x"], "absent.csv: no such file"),
+    "missing database": (["analyze", "absent.duckdb", "--out", "x"], "absent.duckdb"),
+    "missing keys": (["factors", "table.csv", "--keys", "absent.json"], "absent.json"),
+    "duplicate row": (["analyze", "table.csv", "--out", "x"], "2 rows share their key with another"),
+    "map without column": (["analyze", "table.csv", "--out", "x", "--map", "llm"], "'llm' is not FIELD=COLUMN"),
+    "map of a database": (["analyze", "a.duckdb", "--out", "x", "--map", "llm=a"], "--map and --respondent are for"),
+    "map of no column": (["analyze", "table.csv", "--out", "x", "--map", "llm=b"], "--map names 'b'"),
+    "unknown level": (
+        ["analyze", "table.csv", "--out", "x", "--map", "occasion=score", "--map", "score=run", "--level", "moon"],
+        "unknown level 'moon'; levels are pooled, means",
+    ),
+    "few draws": (["analyze", "table.csv", "--out", "x", "--draws", "5"], "--draws"),
+    "facets": (["variance", "table.csv", "--object", "persona", "--facets", "run/a/b"], "facet 'run/a/b' is not"),
+    "no column": (["variance", "table.csv", "--object", "judge"], "no column 'judge'; the table has 'item'"),
+    "missing level": (["variance", "gaps.csv", "--object", "p"], "column 'p' has 1 missing values"),
+    "text column": (["factors", "table.csv", "--items", "item,persona,score"], "columns 'item', 'persona' hold text"),
+    "number of factors": (["factors", "table.csv", "--n-factors", "²"], "'²' is neither a number of at least 1 nor"),
+    "no factors": (["factors", "table.csv", "--n-factors", "0"], "'0' is neither a number of at least 1 nor 'auto'"),
+    "few items": (["factors", "wide.csv", "--items", "i1,i2"], "2 items that vary; factors need at least 3"),
+    "many factors": (["factors", "wide.csv", "--n-factors", "3"], "3 factors of 3 items are not identified"),
+}
+
+
+@pytest.mark.parametrize("mistake", list(MISTAKES))
+def test_mistakes_end_in_one_message(pb5, file, mistake):
+    file(LONG)
+    file("p,score\n1,2\n,3\n1,3\n", "gaps.csv")
+    file("i1,i2,i3\n1,2,1\n2,1,3\n3,3,5\n4,4,1\n1,5,2\n", "wide.csv")
+    arguments, message = MISTAKES[mistake]
+    code, out, err = pb5(*arguments)
+    assert (code, out) == (2, "")
+    assert message in " ".join(err.replace("│", " ").split())
+    assert "Traceback" not in err
+    assert err.count("Error") == 1
