@@ -14,6 +14,7 @@ from persona_big5.variance.covariance import (
     means_covariance,
     pooled_covariance,
     respondent_covariance,
+    run_covariance,
     split_run_covariance,
 )
 from persona_big5.variance.design import Facet
@@ -187,3 +188,58 @@ def test_estimates_are_unbiased_where_answers_are_missing():
         )
     error = np.std(found, axis=0) / np.sqrt(len(found))
     assert (np.abs(np.mean(found, axis=0) - list(variances.values())) < 3.5 * error).all()
+
+
+def test_respondents_asked_unequally_often_equal_the_moment_equations():
+    random = np.random.default_rng(13)
+    persona = np.repeat(np.arange(7), [2, 5, 1, 3, 8, 2, 4])
+    scores = random.normal(size=(25, 3)) + random.normal(size=(7, 3))[persona]
+    cells = cross_sums(scores, persona[:, None], ["persona"])
+    found = respondent_covariance(cells, ["persona"])
+    effects = effect_covariance(moment_equations(cells, level_effects([Facet("persona")])))
+    np.testing.assert_allclose(found.respondent, effects["persona"], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.run, effects["residual"], rtol=0, atol=1e-12)
+    assert found.runs_per_respondent == pytest.approx((25 - 123 / 25) / 6, abs=1e-12)
+
+
+def test_runs_are_pooled_over_the_cells_where_both_items_are_there():
+    scores = np.array([[1.0, 1], [3, 2], [2, np.nan], [4, np.nan], [5, 3], [9, 7]])
+    cells = cross_sums(scores, np.array([[0], [0], [1], [1], [2], [2]]), ["persona"])
+    np.testing.assert_allclose(run_covariance(cells), [[4, 4.5], [4.5, 4.25]], rtol=0, atol=1e-12)
+
+
+def test_respondents_without_answers_are_left_out_of_split_runs():
+    random = np.random.default_rng(14)
+    respondent, run = (axis.ravel() for axis in np.indices((12, 4)))
+    scores = random.normal(size=(48, 2)) + random.normal(size=(12, 2))[respondent]
+    holed = scores.copy()
+    holed[respondent == 3, 1] = np.nan
+    rest = respondent != 3
+    without = split_run_covariance(scores[rest], respondent[rest], run[rest] % 2 == 1)
+    found = split_run_covariance(holed, respondent, run % 2 == 1)
+    assert found[1, 1] == pytest.approx(without[1, 1], abs=1e-12)
+    assert found[0, 0] == pytest.approx(split_run_covariance(scores, respondent, run % 2 == 1)[0, 0], abs=1e-12)
+    with pytest.raises(NotEstimableError, match="fewer than 3 respondents have both odd and even runs"):
+        split_run_covariance(scores[:8], respondent[:8], run[:8] % 2 == 1)
+
+
+def test_an_item_that_cannot_be_split_is_undefined_and_spoils_no_other():
+    scores, codes = draw(
+        np.random.default_rng(15), dict.fromkeys(("llm", "persona", "llm:persona", "run"), 0.5), 3, 5, 2, 2
+    )
+    alone = level_components(scores[:, :1], codes, FACETS)
+    scores[codes[:, 0] > 0, 1] = np.nan
+    by_item = level_components(scores, codes, FACETS).by_item
+    for name, values in by_item.items():
+        assert values[0] == pytest.approx(alone.by_item[name][0], abs=1e-12)
+        assert np.isnan(values[1])
+
+
+def test_ratio_is_run_over_both_persona_components():
+    random = np.random.default_rng(16)
+    scores, codes = draw(random, {"llm": 0.2, "persona": 0.4, "llm:persona": 0.3, "run": 0.5}, n_personas=20, runs=3)
+    split = level_components(scores, codes, FACETS)
+    part = {name: component.estimate for name, component in split.components.items()}
+    expected = part["run"] / (part["persona"] + part["llm:persona"])
+    assert split.run_to_persona.estimate == pytest.approx(expected, abs=1e-12)
+    assert split.run_to_persona.ci_low < expected < split.run_to_persona.ci_high
