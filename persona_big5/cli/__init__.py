@@ -1,0 +1,1 @@
+"""The program: commands over the library, no statistics and no SQL."""

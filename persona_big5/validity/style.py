@@ -89,8 +89,10 @@ def acquiescence(
     relative = (scores - (low + high) / 2) / (high - low)
     by_respondent = (mean_of_answered(relative[:, keys > 0]) + mean_of_answered(relative[:, keys < 0])) / 2
     known = by_respondent[~np.isnan(by_respondent)]
-    if len(known) < 2:  # noqa: PLR2004
-        raise NotEstimableError(f"acquiescence needs respondents who answered items of both directions; there are {len(known)}")
+    if len(known) < 2:
+        raise NotEstimableError(
+            f"acquiescence needs respondents who answered items of both directions; there are {len(known)}"
+        )
     covariance = pd.DataFrame(relative).cov().to_numpy()
     product = np.outer(keys, keys)
     alike = covariance[(product > 0) & ~np.eye(len(keys), dtype=bool)]
