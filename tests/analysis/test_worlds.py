@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
+from planted_tables import long_table
 
 from persona_big5.analysis import analyze_table
 from persona_big5.analysis.answers import lay_out
@@ -14,29 +14,6 @@ from persona_big5.errors import DataError
 from persona_big5.factors.congruence import tucker_phi
 from persona_big5.simulation.population import POPULATION
 from persona_big5.simulation.world import draw_world
-
-
-def long_table(scores, n_llms, n_personas, runs):
-    """(llms x personas x runs, items) to the long table, items keyed in turn +1, -1, two scales."""
-    rows, item = (axis.ravel() for axis in np.indices(scores.shape))
-    llm, persona, run = np.unravel_index(rows, (n_llms, n_personas, runs))
-    return pd.DataFrame(
-        {
-            "llm": np.char.add("llm-", llm.astype(str)),
-            "variant": "none",
-            "persona": np.char.add("p", persona.astype(str)),
-            "item_id": np.char.add("i", item.astype(str)),
-            "run": run.astype(str),
-            "wave": "1",
-            "session": rows.astype(str),
-            "scale": np.where(item % 4 < 2, "one", "two"),
-            "keyed": np.where(item % 2 == 0, 1, -1),
-            "score_min": 1.0,
-            "score_max": 5.0,
-            "state": None,
-            "score": scores.ravel(),
-        }
-    )
 
 
 def test_planted_population_is_recovered_and_pooling_misleads():

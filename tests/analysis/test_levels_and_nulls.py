@@ -1,0 +1,201 @@
+"""Levels, the worlds they are compared with, and the rules that choose among them, on designs worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from planted_tables import long_table
+
+from persona_big5.analysis import analyze_table
+from persona_big5.analysis.answers import lay_out
+from persona_big5.analysis.levels import LevelEstimator
+from persona_big5.analysis.null import null_world, planted_world, run_null_eigenvalues, square_root
+
+N_LLMS, N_PERSONAS, RUNS, N_ITEMS = 3, 10, 2, 6
+
+
+def estimated(frame, sessions="shared"):
+    answers = lay_out(frame, sessions=sessions)
+    estimator = LevelEstimator.of(answers)
+    return answers, estimator, estimator.matrices(answers.scores)
+
+
+@pytest.fixture(scope="module")
+def frame():
+    random = np.random.default_rng(1)
+    scores = (
+        random.normal(size=(N_LLMS, 1, 1, N_ITEMS))
+        + random.normal(size=(1, N_PERSONAS, 1, N_ITEMS))
+        + random.normal(size=(N_LLMS, N_PERSONAS, 1, N_ITEMS))
+        + random.normal(size=(N_LLMS, N_PERSONAS, RUNS, 1))
+        + random.normal(size=(N_LLMS, N_PERSONAS, RUNS, N_ITEMS))
+    )
+    return long_table(scores.reshape(-1, N_ITEMS), N_LLMS, N_PERSONAS, RUNS)
+
+
+def test_units_of_a_level(frame):
+    _, estimator, _ = estimated(frame)
+    counts = {level: estimator.n_units(level) for level in ("pooled", "run", "means", "split_run", "llm", "persona")}
+    assert counts == {"pooled": 60, "run": 60, "means": 30, "split_run": 30, "llm": 3, "persona": 10}
+    assert estimator.n_units("llm:persona") == 30
+    assert estimator.reasons == {"variant": "is no facet of these data", "context": "is no facet of these data"}
+
+
+def test_reliability_of_a_level_is_its_share_of_the_variance_between_its_means(frame):
+    _, estimator, matrices = estimated(frame)
+    found = estimator.reliability(matrices)
+    kept = {name: np.maximum(values, 0) for name, values in estimator.variances().items()}
+    llm, persona, both, run = (kept[name] for name in ("llm", "persona", "llm:persona", "residual"))
+    expected = {
+        "llm": llm / (llm + both / N_PERSONAS + run / (N_PERSONAS * RUNS)),
+        "persona": persona / (persona + both / N_LLMS + run / (N_LLMS * RUNS)),
+        "llm:persona": both / (both + run / RUNS),
+        "respondent": np.diag(matrices["respondent"]) / np.diag(matrices["means"]),
+        "split_run": np.diag(matrices["split_run"]) / np.diag(matrices["means"]),
+    }
+    assert set(found) == set(expected)
+    for level, reliability in expected.items():
+        np.testing.assert_allclose(found[level], reliability, rtol=0, atol=1e-12, err_msg=level)
+
+
+def test_split_run_halves_are_odd_and_even_runs():
+    random = np.random.default_rng(2)
+    scores = random.normal(size=(2, 8, 4, 3))
+    answers, _, matrices = estimated(long_table(scores.reshape(-1, 3), 2, 8, 4))
+    halves = answers.scores.reshape(16, 2, 2, 3).mean(axis=1)
+    cross = np.cov(halves[:, 0].T, halves[:, 1].T)[:3, 3:]
+    np.testing.assert_allclose(matrices["split_run"], (cross + cross.T) / 2, rtol=0, atol=1e-12)
+
+
+def test_null_world_has_the_variances_of_the_data_and_no_correlations(frame):
+    answers, estimator, matrices = estimated(frame)
+    world = null_world(answers, estimator, matrices)
+    variances = estimator.variances()
+    for effect, (level, factor) in zip(estimator.effects, world.effects, strict=True):
+        expected = np.diag(np.maximum(variances[effect.name], 0))
+        np.testing.assert_allclose(factor @ factor.T, expected, rtol=0, atol=1e-12)
+        assert len(np.unique(level)) == estimator.n_units(effect.name)
+    np.testing.assert_allclose(world.run @ world.run.T, matrices["run"], rtol=0, atol=1e-12)
+
+
+def test_null_world_of_isolated_sessions_has_no_mood(frame):
+    answers, estimator, matrices = estimated(frame, sessions="isolated")
+    world = null_world(answers, estimator, matrices)
+    np.testing.assert_allclose(world.run @ world.run.T, np.diag(np.diag(matrices["run"])), rtol=0, atol=1e-12)
+
+
+def test_worlds_have_the_gaps_of_the_data(frame):
+    gone = np.random.default_rng(3).random(len(frame)) < 0.1
+    answers, estimator, matrices = estimated(frame.assign(score=frame["score"].mask(gone)))
+    drawn = null_world(answers, estimator, matrices).draw(np.random.default_rng(4))
+    np.testing.assert_array_equal(np.isnan(drawn), np.isnan(answers.scores))
+    assert np.isnan(drawn).sum() == gone.sum()
+
+
+def test_drawn_worlds_have_the_components_they_are_drawn_from(frame):
+    answers, estimator, matrices = estimated(frame)
+    world = null_world(answers, estimator, matrices)
+    random = np.random.default_rng(5)
+    draws = [estimator.matrices(world.draw(random), ["persona", "run"]) for _ in range(300)]
+    persona = np.diag(np.maximum(estimator.variances()["persona"], 0))
+    for level, truth in (("persona", persona), ("run", matrices["run"])):
+        found = np.array([draw[level] for draw in draws])
+        error = found.std(axis=0, ddof=1) / np.sqrt(len(draws))
+        assert (np.abs(found.mean(axis=0) - truth) < 4 * error).all()
+
+
+def test_planted_world_correlates_items_of_a_factor_by_their_loadings(frame):
+    answers, estimator, matrices = estimated(frame)
+    world = planted_world(answers, estimator, matrices, n_factors=2, loading=0.7)
+    _, factor = world.effects[-1]
+    sd = np.sqrt(np.maximum(estimator.variances()[estimator.effects[-1].name], 0))
+    same = np.arange(N_ITEMS)[:, None] % 2 == np.arange(N_ITEMS) % 2
+    expected = np.where(same, 0.49, 0.0) + 0.51 * np.eye(N_ITEMS)
+    np.testing.assert_allclose(factor @ factor.T, expected * np.outer(sd, sd), rtol=0, atol=1e-12)
+
+
+def test_square_root_leaves_negative_eigenvalues_out():
+    np.testing.assert_allclose(square_root(np.diag([4.0, -1.0])) @ square_root(np.diag([4.0, -1.0])).T, np.diag([4, 0]))
+
+
+def test_eigenvalues_of_run_errors_without_mood():
+    found = run_null_eigenvalues(50, 4, draws=200, seed=1)
+    np.testing.assert_allclose(found.sum(axis=1), 4, rtol=0, atol=1e-12)
+    assert (np.diff(found, axis=1) <= 0).all()
+    # E r^2 = 1 / n for independent normal errors with n degrees of freedom
+    assert ((found**2).sum(axis=1) - 4).mean() / 12 == pytest.approx(1 / 50, rel=0.1)
+
+
+def traits(random, loadings, n_llms, n_personas, runs, *, mood=0.0, noise=0.5):
+    """Scores of respondents whose traits have these loadings, in raw direction, the rest of each item its own."""
+    n_items, k = loadings.shape
+    persistent = random.normal(size=(n_llms, n_personas, 1, k)) @ loadings.T
+    persistent = persistent + 0.4 * random.normal(size=(n_llms, n_personas, 1, n_items))
+    moody = mood * random.normal(size=(n_llms, n_personas, runs, 1))
+    scores = persistent + moody + noise * random.normal(size=(n_llms, n_personas, runs, n_items))
+    return long_table(scores.reshape(-1, n_items), n_llms, n_personas, runs)
+
+
+KEYS = np.tile([1.0, -1.0], 6)
+ONE = KEYS[:, None] * np.ones((12, 1))
+TWO = KEYS[:, None] * np.kron(np.eye(2), np.ones((6, 1)))
+ALIKE = np.array([[1.0, 0.0], [0.2, np.sqrt(0.96)]])
+"""Two traits, correlated .2."""
+
+
+def off_diagonal(matrix):
+    return np.sqrt((matrix**2).sum() - (np.diag(matrix) ** 2).sum())
+
+
+@pytest.mark.parametrize(("mood", "level"), [(0.0, None), (1.0, "respondent")])
+def test_run_noise_in_the_means_decides_for_the_corrected_matrix(mood, level):
+    frame = traits(np.random.default_rng(6), TWO, 2, 30, 3, mood=mood, noise=1.2)
+    _, _, matrices = estimated(frame)
+    found = analyze_table(frame, levels=("respondent",), draws=20).document["recommended_level"]
+    noise = off_diagonal(matrices["run"]) / 3 / off_diagonal(matrices["means"])
+    assert (noise > 0.1) == (level is not None)
+    assert f"run noise makes up {noise:.0%} of the off-diagonal" in found["reason"]
+    if level:
+        assert found["level"] == level
+    else:
+        congruences = found["reason"].split("means ")[-1].split(", corrected ")
+        means, corrected = map(float, congruences)
+        assert 0.9 < min(means, corrected) <= max(means, corrected) <= 1
+        assert means != corrected
+        assert found["level"] == ("respondent" if corrected > means else "means")
+
+
+def test_few_personas_leave_no_halves_to_compare():
+    frame = traits(np.random.default_rng(7), TWO, 8, 6, 3)
+    found = analyze_table(frame, levels=("respondent",), draws=20).document["recommended_level"]
+    assert found["level"] == "means"
+    assert "fewer than 8 personas leave no halves to compare" in found["reason"]
+
+
+def verdict(frame):
+    return analyze_table(frame, levels=("respondent",), draws=20).document["verdict"]
+
+
+def test_one_trait_is_a_general_factor():
+    found = verdict(traits(np.random.default_rng(8), ONE, 2, 30, 3))
+    assert found["code"] == "general_factor"
+
+
+def test_one_dominant_trait_of_two_is_a_general_factor():
+    weak = np.column_stack([ONE[:, 0], np.repeat([0.42, -0.42], 6) * KEYS])
+    found = verdict(traits(np.random.default_rng(9), weak, 2, 40, 3))
+    assert "2 of 12 eigenvalues" in found["reasons"][1]
+    assert found["code"] == "general_factor"
+
+
+def test_two_traits_that_go_together_a_little_are_two():
+    found = verdict(traits(np.random.default_rng(10), TWO @ ALIKE, 2, 40, 3))
+    assert found["code"] == "persona_structure"
+    assert float(found["reasons"][-1].split("against the keys: phi ")[1]) >= 0.85
+
+
+def test_agreement_is_not_told_from_content_where_nothing_is_reversed():
+    frame = traits(np.random.default_rng(11), np.abs(ONE), 2, 30, 3).assign(keyed=1)
+    found = verdict(frame)
+    assert found["code"] == "general_factor"
+    assert any("no item is reversed" in reason for reason in found["reasons"])
