@@ -157,6 +157,7 @@ def test_run_noise_in_the_means_decides_for_the_corrected_matrix(mood, level):
     assert f"run noise makes up {noise:.0%} of the off-diagonal" in found["reason"]
     if level:
         assert found["level"] == level
+        assert found["reason"].endswith("more than 10 %): it must be removed")
     else:
         congruences = found["reason"].split("means ")[-1].split(", corrected ")
         means, corrected = map(float, congruences)

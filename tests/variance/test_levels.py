@@ -18,7 +18,8 @@ from persona_big5.variance.covariance import (
     split_run_covariance,
 )
 from persona_big5.variance.design import Facet
-from persona_big5.variance.groups import codes_of, cross_sums
+from persona_big5.variance.groups import codes_of, cross_sums, sums_of_scores
+from persona_big5.variance.jackknife import Replicates, cell_variance, interval, leave_one_out
 from persona_big5.variance.levels import level_components, level_effects
 from persona_big5.variance.moments import moment_equations
 from persona_big5.variance.robustness import robustness
@@ -135,8 +136,9 @@ def test_one_run_is_never_called_reliable():
     assert split.run_to_persona is None
 
 
-def test_answers_that_never_change_are_not_called_reliable():
-    random = np.random.default_rng(1)
+@pytest.mark.parametrize("seed", range(8))
+def test_answers_that_never_change_are_not_called_reliable(seed):
+    random = np.random.default_rng(seed)
     codes = np.repeat(np.arange(8), 3)[:, None]
     split = level_components(random.normal(size=(8, 4))[codes[:, 0]], codes, [Facet("persona")])
     assert "never differ" in split.run_reason
@@ -243,3 +245,21 @@ def test_ratio_is_run_over_both_persona_components():
     expected = part["run"] / (part["persona"] + part["llm:persona"])
     assert split.run_to_persona.estimate == pytest.approx(expected, abs=1e-12)
     assert split.run_to_persona.ci_low < expected < split.run_to_persona.ci_high
+
+
+def test_intervals_of_runs_and_cells_take_off_the_variance_of_their_own_cells():
+    random = np.random.default_rng(17)
+    scores, codes = draw(random, {"llm": 0, "persona": 0, "llm:persona": 1, "run": 0.2}, 6, 9, 3, 4)
+    components = level_components(scores, codes, FACETS).components
+    sums = sums_of_scores(scores, codes, ["llm", "persona"])
+    replicates = leave_one_out(
+        sums,
+        level_effects(FACETS),
+        ["llm", "persona"],
+        lambda solution: np.array([values.mean() for values in solution.values()]),
+    )
+    own = cell_variance(sums, "persona")
+    for i, name, variance in ((2, "llm:persona", own.full_cell), (3, "run", own.residual)):
+        one = Replicates({facet: rows[:, i] for facet, rows in replicates.by_facet.items()})
+        ends = interval(np.array(components[name].estimate_raw), one, cell_variance=np.asarray(variance))
+        assert (components[name].ci_low, components[name].ci_high) == pytest.approx(ends, abs=1e-12)

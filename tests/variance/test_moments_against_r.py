@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from persona_big5.errors import DataError, NotEstimableError
-from persona_big5.variance import decision_study, group_sums, parse_facets, variance_components
+from persona_big5.variance import (
+    GCoefficients,
+    GStudy,
+    decision_study,
+    group_sums,
+    parse_facets,
+    variance_components,
+)
+from persona_big5.variance.components import Component
 
 
 def g_study(shared, name, object_columns, facets, score):
@@ -179,6 +187,42 @@ def test_mistakes_say_what_was_seen():
         parse_facets("run/a/b")
     with pytest.raises(NotEstimableError, match="has one level"):
         variance_components(table.assign(p=1), ["p"], ())
+
+
+def test_repeated_observations_that_no_facet_tells_apart_are_replicates():
+    table = pd.DataFrame({"p": list("aabbcc"), "score": [1.0, 3, 5, 7, 3, 5]})
+    study = variance_components(table, ["p"], ())
+    assert raw(study) == pytest.approx({"p": 3, "residual": 2}, abs=1e-12)
+    assert study.n_conditions == {"p": 3, "replicates": 2}
+    c = study.coefficients
+    assert (c.g_coefficient, c.phi, c.sem) == pytest.approx((0.75, 0.75, 1.0), abs=1e-12)
+    assert study.with_conditions({"replicates": 6}).phi == pytest.approx(0.9, abs=1e-12)
+
+
+def test_cheapest_design_has_the_fewest_calls_and_of_equals_the_highest_phi():
+    study = GStudy(
+        effects={"p": component(1), "p:item": component(2), "residual": component(1)},
+        coefficients=GCoefficients(0.5, 0.5, 1.0),
+        n_conditions={"item": 1, "run": 1},
+        dropped={},
+        columns={name: frozenset(columns) for name, columns in COLUMNS.items()},
+        object_columns=frozenset({"p"}),
+    )
+    decision = decision_study(study, {"item": (6, 12), "run": (1, 2, 3)}, wanted_phi=(0.6, 0.7, 0.99))
+    assert decision.cheapest == {
+        0.6: {"n_items": 6, "n_runs": 1, "g": pytest.approx(2 / 3), "phi": pytest.approx(2 / 3), "calls": 6},
+        0.7: {"n_items": 12, "n_runs": 1, "g": pytest.approx(0.8), "phi": pytest.approx(0.8), "calls": 12},
+        0.99: None,
+    }
+    assert [row["calls"] for row in decision.grid] == [6, 12, 18, 12, 24, 36]
+
+
+COLUMNS = {"p": ["p"], "p:item": ["p", "item"], "residual": ["p", "item", "run"]}
+
+
+def component(estimate):
+    nan = float("nan")
+    return Component(estimate, estimate, nan, nan, nan, nan, nan)
 
 
 def test_cheapest_design_is_the_one_with_fewest_calls(shared):
