@@ -182,6 +182,13 @@ def test_one_trait_is_a_general_factor():
     assert found["code"] == "general_factor"
 
 
+def test_one_trait_of_some_items_is_a_general_factor_too():
+    found = verdict(traits(np.random.default_rng(8), ONE * (np.arange(12) < 6)[:, None], 2, 40, 3))
+    assert "1 of 12 eigenvalues" in found["reasons"][1]
+    assert float(found["reasons"][-1].split("against the keys: phi ")[1]) < 0.85
+    assert found["code"] == "general_factor"
+
+
 def test_one_dominant_trait_of_two_is_a_general_factor():
     weak = np.column_stack([ONE[:, 0], np.repeat([0.42, -0.42], 6) * KEYS])
     found = verdict(traits(np.random.default_rng(9), weak, 2, 40, 3))
@@ -200,3 +207,12 @@ def test_agreement_is_not_told_from_content_where_nothing_is_reversed():
     found = verdict(frame)
     assert found["code"] == "general_factor"
     assert any("no item is reversed" in reason for reason in found["reasons"])
+
+
+def test_data_that_would_show_some_of_five_factors_but_not_all_decide_nothing():
+    random = np.random.default_rng(1)
+    scores = 0.8 * random.normal(size=(1, 60, 1, 20)) + random.normal(size=(1, 60, 3, 20))
+    found = verdict(long_table(scores.reshape(-1, 20), 1, 60, 3))
+    assert found["code"] == "not_decidable"
+    power = int(found["reasons"][-1].split("found in ")[1].split("%")[0])
+    assert 0 < power < 50
