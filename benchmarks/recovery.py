@@ -10,9 +10,8 @@ import time
 
 import numpy as np
 
-from persona_big5.analysis.answers import lay_out
+from persona_big5.analysis.answers import is_placebo, lay_out
 from persona_big5.analysis.levels import LevelEstimator
-from persona_big5.analysis.shares import without_placebo
 from persona_big5.analysis.structure import find_structure
 from persona_big5.factors.congruence import tucker_phi
 from persona_big5.simulation.population import POPULATION
@@ -29,7 +28,7 @@ def best_congruences(loadings: np.ndarray, planted: np.ndarray) -> np.ndarray:
 def recover(seed: int) -> dict[str, tuple[int, float]]:
     """Number of factors and smallest congruence with the planted loadings, pooled and with run noise removed."""
     world = draw_world(POPULATION, seed)
-    answers = without_placebo(lay_out(world.frame))
+    answers = lay_out(world.frame[~is_placebo(world.frame)])
     estimator = LevelEstimator.of(answers)
     structures = find_structure(
         answers, estimator, estimator.matrices(answers.scores), levels=("pooled", "respondent"), draws=100, seed=seed

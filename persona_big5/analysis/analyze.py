@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from persona_big5.analysis import document
-from persona_big5.analysis.answers import RESPONDENT, lay_out
+from persona_big5.analysis.answers import RESPONDENT, is_placebo, lay_out
 from persona_big5.analysis.document import Missing
 from persona_big5.analysis.levels import LEVELS, LevelEstimator
 from persona_big5.analysis.recommend import recommend
@@ -24,7 +25,6 @@ from persona_big5.analysis.shares import (
     g_studies,
     placebo_variance,
     variance_by_level,
-    without_placebo,
 )
 from persona_big5.analysis.structure import find_structure
 from persona_big5.analysis.summary import summary
@@ -36,7 +36,7 @@ from persona_big5.store.longtable import BESIDE_KEY, KEY, as_long
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+    from os import PathLike
 
     from persona_big5.analysis.answers import Answers
     from persona_big5.analysis.structure import Structure
@@ -69,8 +69,9 @@ class Analysis:
     def __str__(self) -> str:
         return self.summary()
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: str | PathLike[str]) -> None:
         """Write ``analysis.json`` (strict JSON) and one Parquet file per table into ``folder``."""
+        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in self.tables.items():
             table.to_parquet(folder / f"{name}.parquet", index=False)
@@ -127,8 +128,9 @@ def analyze_table(
         frame = as_long(frame)
     with threadpool_limits(1):  # two BLAS threads double the CPU time of small matrices
         progress("reading the table")
-        everyone = lay_out(frame, sessions=sessions)
-        answers = without_placebo(everyone)
+        everyone = answers = lay_out(frame, sessions=sessions)
+        if everyone.placebo_personas:
+            answers = lay_out(_without_placebo(frame), sessions=sessions)
         progress("variance components")
         components = variance_by_level(answers)
         studies = g_studies(answers)
@@ -139,7 +141,7 @@ def analyze_table(
         structures = find_structure(
             answers, estimator, matrices, levels=levels, n_factors=n_factors, draws=draws, seed=seed, progress=progress
         )
-        judged = {"respondent": "not among the levels asked for", **structures}
+        judged = {"respondent": document.NOT_ASKED_FOR, **structures}
         progress("verdict")
         verdict = judge(answers, estimator, matrices, judged, components, seed=seed)
         recommendation = recommend(answers, estimator, matrices, judged, seed=seed)
@@ -147,18 +149,15 @@ def analyze_table(
             "schema_version": document.SCHEMA_VERSION,
             "provenance": _provenance(frame, everyone, sessions, levels, n_factors, draws, seed),
             "verdict": document.verdict_entry(verdict),
-            "data": _data(frame, everyone, structures, components),
+            "data": _data(frame, everyone, answers, structures, components),
             "variance": {
                 **document.variance_entry(components),
                 "g_study": {scale: _g_study(answers, scale, study) for scale, study in studies.items()},
                 "by_llm": [document.by_llm_entry(one) for one in by_llm(answers)],
-                "placebo": _placebo(everyone),
+                "placebo": _placebo(frame, everyone),
                 "method": METHOD,
             },
-            "decision": {
-                scale: Missing(study) if isinstance(study, str) else document.decision_entry(study[1])
-                for scale, study in studies.items()
-            },
+            "decision": {scale: _decision(answers, scale, study) for scale, study in studies.items()},
             "correlations": document.correlations_entry(correlations, estimator.reasons),
             **document.structure_entries(structures),
             "recommended_level": document.recommendation_entry(recommendation),
@@ -170,12 +169,30 @@ def analyze_table(
         return Analysis(document.write_out(found), tables)
 
 
+def _without_placebo(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave placebo personas out: they are a null of their own, and in no other figure."""
+    kept = frame[~is_placebo(frame)]
+    if kept["score"].notna().sum() == 0:
+        raise DataError("no answers but those of placebo personas; a placebo is compared with other personas")
+    return kept
+
+
 def _g_study(answers: Answers, scale: str, study: tuple[GStudy, DecisionStudy] | str) -> dict[str, Any] | Missing:
     if isinstance(study, str):
         return Missing(study)
+    return document.g_study_entry(study[0], item_levels_known=_item_levels_known(answers, scale))
+
+
+def _decision(answers: Answers, scale: str, study: tuple[GStudy, DecisionStudy] | str) -> dict[str, Any] | Missing:
+    if isinstance(study, str):
+        return Missing(study)
+    return document.decision_entry(study[1], item_levels_known=_item_levels_known(answers, scale))
+
+
+def _item_levels_known(answers: Answers, scale: str) -> bool:
+    """Whether item means are on one footing: nothing is reversed, or the ends of the response scales are known."""
     members = slice(None) if scale == ALL_ITEMS else answers.items.members(scale)
-    nothing_reversed = bool((answers.items.keyed[members] > 0).all())
-    return document.g_study_entry(study[0], levels_of_reversed_known=answers.ends_known or nothing_reversed)
+    return answers.ends_known or bool((answers.items.keyed[members] > 0).all())
 
 
 def _provenance(
@@ -217,34 +234,39 @@ def _warn_of_components(components: LevelComponents | str) -> list[str]:
 
 def _data(
     frame: pd.DataFrame,
+    everyone: Answers,
     answers: Answers,
     structures: Mapping[str, Structure | str],
     components: LevelComponents | str,
 ) -> dict[str, Any]:
-    runs = np.bincount(answers.cell)
+    """Count everyone, placebo personas included; name items dropped from the ``answers`` that were analysed."""
+    runs = np.bincount(everyone.cell)
     dropped = [*answers.dropped_items]
+    if not isinstance(components, str):
+        few = "too few answers to tell its variance components apart"
+        dropped.extend((answers.items.names[i], few) for i in components.undefined_items)
     for structure in structures.values():
         if not isinstance(structure, str):
             dropped.extend(structure.variables.dropped)
     return {
         "n_rows": len(frame),
-        "n_llms": answers.count(["llm"]),
-        "n_variants": answers.count(["llm", "variant"]),
-        "n_personas": answers.count(["persona"]),
-        "n_contexts": answers.count(["context"]),
-        "n_respondents": answers.count(RESPONDENT),
+        "n_llms": everyone.count(["llm"]),
+        "n_variants": everyone.count(["llm", "variant"]),
+        "n_personas": everyone.count(["persona"]),
+        "n_contexts": everyone.count(["context"]),
+        "n_respondents": everyone.count(RESPONDENT),
         "n_items": len(answers.items.names),
         "runs_per_cell": {"min": int(runs.min()), "median": float(np.median(runs)), "max": int(runs.max())},
-        "states": answers.states,
+        "states": everyone.states,
         "dropped_items": [{"item": item, "reason": reason} for item, reason in dict.fromkeys(dropped)],
-        "placebo_personas": list(answers.placebo_personas),
+        "placebo_personas": list(everyone.placebo_personas),
         "session_design": answers.session_design,
         "warnings": [*answers.warnings, *_warn_of_components(components)],
     }
 
 
-def _placebo(answers: Answers) -> dict[str, Any] | Missing:
-    found = placebo_variance(answers)
+def _placebo(frame: pd.DataFrame, everyone: Answers) -> dict[str, Any] | Missing:
+    found = placebo_variance(frame, everyone)
     if isinstance(found, str):
         return Missing(found)
     entry = document.variance_entry(found)

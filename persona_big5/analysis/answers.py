@@ -12,7 +12,7 @@ from persona_big5.errors import DataError
 from persona_big5.store.longtable import KEY, KEY_DEFAULTS
 from persona_big5.variance.covariance import means_by_group
 from persona_big5.variance.design import Facet
-from persona_big5.variance.groups import distinct_rows
+from persona_big5.variance.groups import distinct_rows, summing
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,6 +25,8 @@ SessionDesign = Literal["shared", "isolated", "unknown"]
 RESPONDENT = ("llm", "variant", "persona")
 CELL = (*RESPONDENT, "context", "wording")
 PLACEBO = "placebo"
+LEAST_ANSWERING = 0.2
+"""Share of the respondents below which an item says too little of them: it is dropped and named."""
 MISSING_STATE = "missing"
 
 
@@ -198,10 +200,10 @@ def lay_out(frame: pd.DataFrame, *, sessions: Literal["shared", "isolated"] | No
     scores[row_of, coded["item_id"]] = frame["score"].to_numpy(dtype=float)
     codes = rows[:, [not_item.index(column) for column in CELL]]
     items = _item_info(frame, coded["item_id"], levels["item_id"], warnings)
-    kept, dropped = _varying(scores, items)
+    kept, dropped = _usable(scores, codes, items)
     scores, items = _common_unit(scores[:, kept], items.take(kept), warnings)
     _warn_of_conditions(rows, not_item, levels, warnings)
-    facets = _facets(codes, warnings)
+    facets = varying_facets(codes, warnings)
     return Answers(
         scores=scores,
         codes=codes,
@@ -212,7 +214,7 @@ def lay_out(frame: pd.DataFrame, *, sessions: Literal["shared", "isolated"] | No
         session_design=sessions or _session_design(frame, warnings),
         dropped_items=tuple(dropped),
         states=_states(frame),
-        placebo_personas=_placebo(frame),
+        placebo_personas=tuple(sorted(map(str, frame.loc[is_placebo(frame), "persona"].unique()))),
         warnings=tuple(warnings),
     )
 
@@ -231,7 +233,14 @@ def _item_info(frame: pd.DataFrame, item: IntArray, names: tuple[str, ...], warn
     first = np.full(len(names), len(frame), dtype=np.int64)
     np.minimum.at(first, item, np.arange(len(frame)))
     of_item = frame.iloc[first]
-    keyed = pd.to_numeric(of_item["keyed"], errors="coerce").to_numpy(dtype=float)
+    every = pd.to_numeric(frame["keyed"], errors="coerce").to_numpy(dtype=float)
+    keyed = every[first]
+    wrong = ~(np.isnan(every) | ((every == keyed[item]) & np.isin(every, (-1.0, 1.0))))
+    if wrong.any():
+        name = names[item[wrong][0]]
+        raise DataError(
+            f"keyed must be 1 or -1 and the same in all rows of an item; item {name!r} has {every[wrong][0]:g} too"
+        )
     if np.isnan(keyed).any():
         warnings.append(
             "no keys for some items: they are taken as keyed +1, "
@@ -243,19 +252,25 @@ def _item_info(frame: pd.DataFrame, item: IntArray, names: tuple[str, ...], warn
     return ItemInfo(names, tuple(map(str, scale)), np.where(keyed < 0, -1.0, 1.0), low, high)
 
 
-def _varying(scores: FloatArray, items: ItemInfo) -> tuple[NDArray[np.bool_], list[tuple[str, str]]]:
-    answered = np.isfinite(scores).sum(axis=0)
-    highest = np.where(np.isfinite(scores), scores, -np.inf).max(axis=0)
-    lowest = np.where(np.isfinite(scores), scores, np.inf).min(axis=0)
-    kept = (answered > 1) & (highest > lowest)
-    dropped = [
-        (name, "never answered" if count == 0 else "always answered alike")
-        for name, count, keep in zip(items.names, answered, kept, strict=True)
-        if not keep
-    ]
-    if not kept.any():
-        raise DataError("every item is always answered alike: there is no variance to split")
-    return kept, dropped
+def _usable(scores: FloatArray, codes: IntArray, items: ItemInfo) -> tuple[NDArray[np.bool_], list[tuple[str, str]]]:
+    """Mark items that vary and that enough respondents answered; name the others with the reason."""
+    answered = np.isfinite(scores)
+    highest = np.where(answered, scores, -np.inf).max(axis=0)
+    lowest = np.where(answered, scores, np.inf).min(axis=0)
+    respondents, levels = distinct_rows(codes[:, : len(RESPONDENT)])
+    answering = (summing(respondents, len(levels))(answered.astype(float)) > 0).sum(axis=0)
+    why = {
+        name: "never answered"
+        if n == 0
+        else "always answered alike"
+        if low == high
+        else f"answered by {n} of {len(levels)} respondents"
+        for name, n, low, high in zip(items.names, answering, lowest, highest, strict=True)
+        if n == 0 or low == high or n < LEAST_ANSWERING * len(levels)
+    }
+    if len(why) == len(items.names):
+        raise DataError(f"no item can be used ({'; '.join(sorted(set(why.values())))}): there is no variance to split")
+    return np.array([name not in why for name in items.names]), list(why.items())
 
 
 def _common_unit(scores: FloatArray, items: ItemInfo, warnings: list[str]) -> tuple[FloatArray, ItemInfo]:
@@ -274,8 +289,11 @@ def _common_unit(scores: FloatArray, items: ItemInfo, warnings: list[str]) -> tu
     return (scores - zero) / width, ItemInfo(items.names, items.scale, items.keyed, zero * 0.0, width / width)
 
 
-def _facets(codes: IntArray, warnings: list[str]) -> tuple[Facet, ...]:
-    """Facets of a cell with at least two levels that are no attribute of an llm or a variant."""
+def varying_facets(codes: IntArray, warnings: list[str]) -> tuple[Facet, ...]:
+    """Facets of a cell with at least two levels that are no attribute of an llm or a variant.
+
+    ``codes`` (N, 5): levels of ``CELL``. A facet that is an attribute is left out and named in ``warnings``.
+    """
     variant = distinct_rows(codes[:, :2])[0]
     variants = len(np.unique(variant))
     llms = len(np.unique(codes[:, 0]))
@@ -336,8 +354,8 @@ def _states(frame: pd.DataFrame) -> dict[str, int]:
     return {str(name): int(count) for name, count in state.value_counts().sort_index().items()}
 
 
-def _placebo(frame: pd.DataFrame) -> tuple[str, ...]:
+def is_placebo(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """Mark the rows of a long table whose persona is of group ``placebo``, (N,)."""
     if "persona_group" not in frame.columns:
-        return ()
-    placebo = frame.loc[frame["persona_group"].astype(object) == PLACEBO, "persona"]
-    return tuple(sorted(map(str, placebo.unique())))
+        return np.zeros(len(frame), dtype=bool)
+    return (frame["persona_group"].astype(object) == PLACEBO).to_numpy(dtype=bool)

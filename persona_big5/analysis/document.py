@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from persona_big5.factors.fit import Fit
     from persona_big5.factors.retention import ParallelAnalysis
     from persona_big5.validity.style import Acquiescence
-    from persona_big5.variance.components import Component
+    from persona_big5.variance.components import Component, Ratio
     from persona_big5.variance.groups import FloatArray
     from persona_big5.variance.gstudy import DecisionStudy, GStudy
     from persona_big5.variance.levels import LevelComponents
@@ -43,6 +43,10 @@ class Missing:
     """Stands where a value cannot be given; becomes null, and its reason is kept beside it."""
 
     reason: str
+
+
+ITEM_LEVELS = Missing("ends of the response scales are not known, so the levels of reversed items are not")
+NOT_ASKED_FOR = "not among the levels asked for"
 
 
 def write_out(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,7 +96,7 @@ def variance_entry(components: LevelComponents | str) -> dict[str, Any]:
     no_ratio = Missing(components.run_reason or "no persona variance")
     return {
         "by_level": by_level,
-        "run_to_persona_ratio": no_ratio if ratio is None else asdict(ratio),
+        "run_to_persona_ratio": no_ratio if ratio is None else _ratio_entry(ratio),
         "run_facet": {
             "estimable": not components.run_reason,
             "reason": components.run_reason or "cells were asked repeatedly, and answers differ",
@@ -102,34 +106,47 @@ def variance_entry(components: LevelComponents | str) -> dict[str, Any]:
     }
 
 
+def _ratio_entry(ratio: Ratio) -> dict[str, Any]:
+    entry: dict[str, Any] = asdict(ratio)
+    if not math.isfinite(ratio.ci_high):
+        entry["ci_high"] = Missing("the persona variance may be 0, so the ratio has no upper end")
+    if not math.isfinite(ratio.ci_low):
+        entry["ci_low"] = entry["ci_high"] = Missing("no facet with at least 4 levels to resample")
+    return entry
+
+
 def component_entry(component: Component, name: str) -> dict[str, Any]:
     """One component; ends that could not be had are missing with the reason."""
     entry: dict[str, Any] = asdict(component)
     not_resampled = f"{name} has fewer than 4 levels (or is nested in such a facet) and is not resampled"
     for key, value in entry.items():
         if not math.isfinite(value):
-            entry[key] = Missing(not_resampled if "ci_" in key else "no variance at all")
+            undefined = "no variance at all" if "share" in key else "too few answers to tell it apart"
+            entry[key] = Missing(not_resampled if "ci_" in key else undefined)
     return entry
 
 
-def g_study_entry(study: GStudy, *, levels_of_reversed_known: bool) -> dict[str, Any]:
+def g_study_entry(study: GStudy, *, item_levels_known: bool) -> dict[str, Any]:
     """One entry of ``variance.g_study``.
 
     What rests on item means is missing where reversed items were turned without knowing the ends of their scale.
     """
     effects: dict[str, Any] = {name: component_entry(component, name) for name, component in study.effects.items()}
     coefficients: dict[str, Any] = asdict(study.coefficients)
-    if not levels_of_reversed_known:
-        missing = Missing("ends of the response scales are not known, so the levels of reversed items are not")
-        effects = {name: missing if name == "item" else entry for name, entry in effects.items()}
-        coefficients |= {"phi": missing, "sem": missing}
+    if not item_levels_known:
+        without_shares = {"share": ITEM_LEVELS, "share_ci_low": ITEM_LEVELS, "share_ci_high": ITEM_LEVELS}
+        effects = {name: ITEM_LEVELS if name == "item" else entry | without_shares for name, entry in effects.items()}
+        coefficients |= {"phi": ITEM_LEVELS, "sem": ITEM_LEVELS}
     for name, reason in study.dropped.items():
         effects.setdefault(name, Missing(reason))
     return {"effects": effects, **coefficients, "n_conditions": study.n_conditions}
 
 
-def decision_entry(decision: DecisionStudy) -> dict[str, Any]:
-    """One entry of ``decision``."""
+def decision_entry(decision: DecisionStudy, *, item_levels_known: bool) -> dict[str, Any]:
+    """One entry of ``decision``; phi is missing where the levels of reversed items are not known."""
+    if not item_levels_known:
+        grid = [{**row, "phi": ITEM_LEVELS} for row in decision.grid]
+        return {"grid": grid, "cheapest": {f"{phi:g}": ITEM_LEVELS for phi in decision.cheapest}}
     not_reached = Missing("no design of the grid reaches it")
     return {
         "grid": decision.grid,
@@ -155,9 +172,11 @@ def by_llm_entry(of_llm: OfLlm) -> dict[str, Any]:
 
 def correlations_entry(correlations: Mapping[str, ScaleCorrelations], reasons: Mapping[str, str]) -> dict[str, Any]:
     """``correlations``: every level, scales only (items are in Parquet)."""
-    not_resampled = Missing("no facet with at least 4 levels to resample")
     entries: dict[str, Any] = {}
     for level in LEVELS:
+        not_resampled = Missing(
+            "a check without intervals" if level == "split_run" else "no facet with at least 4 levels to resample"
+        )
         if level not in correlations:
             entries[level] = Missing(reasons.get(level, UNDEFINED))
             continue
@@ -176,7 +195,8 @@ def correlations_entry(correlations: Mapping[str, ScaleCorrelations], reasons: M
 def structure_entries(structures: Mapping[str, Structure | str]) -> dict[str, dict[str, Any]]:
     """``factorability``, ``retention`` and ``factors``, every level of each."""
     entries: dict[str, dict[str, Any]] = {"factorability": {}, "retention": {}, "factors": {}}
-    for level, structure in structures.items():
+    for level in LEVELS:
+        structure = structures.get(level, NOT_ASKED_FOR)
         if isinstance(structure, str):
             for part in entries.values():
                 part[level] = Missing(structure)

@@ -12,6 +12,7 @@ from persona_big5.variance.covariance import (
     FEWEST_FOR_SPLIT,
     effect_covariance,
     means_covariance,
+    pairwise_covariance,
     pooled_covariance,
     respondent_covariance,
     run_covariance,
@@ -62,7 +63,8 @@ class LevelEstimator:
         """Find out which levels the design of ``answers`` can tell apart."""
         cells = cross_sums(answers.scores, answers.codes, CELL)
         reasons: dict[str, str] = {}
-        if len(cells.grouping) == len(answers.scores):
+        asked_once = bool(cells.n.max() < 2)
+        if asked_once:
             for level in ("respondent", "split_run", "run"):
                 reasons[level] = "every cell was asked once: run noise cannot be told from the respondent"
         if answers.count(RESPONDENT) < 2:
@@ -72,8 +74,11 @@ class LevelEstimator:
         both = np.intersect1d(answers.respondent[odd], answers.respondent[~odd])
         if len(both) < FEWEST_FOR_SPLIT:
             reasons.setdefault("split_run", f"{len(both)} respondents have both odd and even runs")
+        if "run" not in reasons and _never_differ(cells):
+            reasons["run"] = "repeated answers never differ: there is no run noise to look into"
         candidates = level_effects(answers.facets)
-        identified = identified_effects(candidates, cells.grouping, n_observations=len(answers.scores))
+        n_observations = len(cells.grouping) if asked_once else len(answers.scores)
+        identified = identified_effects(candidates, cells.grouping, n_observations=n_observations)
         reasons |= {name: why for name, why in identified.dropped.items() if name in LEVELS}
         for level in OF_EFFECTS:
             if level not in reasons and level not in {effect.name for effect in identified.effects}:
@@ -88,6 +93,8 @@ class LevelEstimator:
         cells = cross_sums(scores, self.answers.codes, CELL)
         wanted = [level for level in levels if level not in self.reasons]
         found = covariance_by_level(cells, wanted)
+        if "means" in wanted and not np.isfinite(scores).all():
+            found["means"] = pairwise_covariance(self.answers.respondent_means(scores))
         if "split_run" in wanted:
             found["split_run"] = split_run_covariance(scores, self.answers.respondent, self.answers.run % 2 == 1)
         if {effect.name for effect in self.effects} & set(wanted):
@@ -139,6 +146,10 @@ class LevelEstimator:
             return self.answers.count(RESPONDENT)
         effect = next(effect for effect in self.effects if effect.name == level)
         return self.answers.count(effect.columns)
+
+
+def _never_differ(cells: GroupSums) -> bool:
+    return bool(np.nanmax(np.diag(run_covariance(cells))) <= 1e-9 * np.nanmax(np.diag(pooled_covariance(cells))))
 
 
 def covariance_by_level(cells: GroupSums, wanted: Collection[str]) -> dict[str, FloatArray]:

@@ -56,6 +56,8 @@ def recommend(
         return Recommendation(None, corrected)
     if corrected.n_factors == 0:
         return Recommendation(None, "the corrected matrix has no factor beyond chance")
+    if "run" not in matrices:
+        return Recommendation("means", f"there is no run noise to remove: {estimator.reasons['run']}")
     noise = _off_diagonal(matrices["run"]) / estimator.runs_per_respondent() / _off_diagonal(matrices["means"])
     seen = f"run noise makes up {noise:.0%} of the off-diagonal of the matrix of means"
     if noise > MOST_RUN_NOISE:

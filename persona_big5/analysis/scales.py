@@ -8,7 +8,7 @@ import numpy as np
 
 from persona_big5.analysis import document
 from persona_big5.analysis.document import Missing
-from persona_big5.errors import NotEstimableError
+from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.validity.reliability import alpha_of, r_positive_negative
 from persona_big5.validity.style import Acquiescence, acquiescence, extremity, overall_acquiescence
 
@@ -39,7 +39,10 @@ def reliability_entries(
         keyed = answers.items.keyed[members]
         alpha: float | Missing = Missing("one item, or one respondent")
         if keyed_means is not None and len(members) > 1:
-            alpha = alpha_of(keyed_means[np.ix_(members, members)])
+            try:
+                alpha = alpha_of(keyed_means[np.ix_(members, members)])
+            except (NotEstimableError, DataError) as error:
+                alpha = Missing(str(error))
         study = studies[scale]
         r = r_positive_negative(respondents[:, members], keyed.astype(np.int64))
         entries[scale] = {

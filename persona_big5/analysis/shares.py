@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from persona_big5.analysis.answers import RESPONDENT
-from persona_big5.errors import NotEstimableError
+from persona_big5.analysis.answers import RESPONDENT, is_placebo, lay_out, varying_facets
+from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.variance.design import Effect, Facet, crossing, identified_effects
 from persona_big5.variance.groups import GroupSums, add_up, distinct_rows
 from persona_big5.variance.gstudy import DecisionStudy, GStudy, decision_study, g_study
@@ -16,7 +16,7 @@ from persona_big5.variance.levels import LevelComponents, level_components
 from persona_big5.variance.robustness import Robustness, robustness
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    import pandas as pd
 
     from persona_big5.analysis.answers import Answers
     from persona_big5.variance.groups import IntArray
@@ -64,44 +64,34 @@ def variance_by_level(answers: Answers) -> LevelComponents | str:
         return str(error)
 
 
-def placebo_variance(answers: Answers) -> LevelComponents | str:
+def placebo_variance(frame: pd.DataFrame, everyone: Answers) -> LevelComponents | str:
     """Split variance over placebo personas alone, or say why not.
 
     It is what "persona variance" is when the persona says the same in other words.
     """
-    if len(answers.placebo_personas) < 2:
+    if len(everyone.placebo_personas) < 2:
         return "fewer than two personas of group 'placebo'"
-    return variance_by_level(answers.where(_is_placebo(answers)))
-
-
-def without_placebo(answers: Answers) -> Answers:
-    """Keep the answers of all personas but the placebo ones."""
-    return answers.where(~_is_placebo(answers))
-
-
-def _is_placebo(answers: Answers) -> NDArray[np.bool_]:
-    placebo = np.isin(answers.levels["persona"], answers.placebo_personas)
-    return np.asarray(placebo[answers.code("persona")])
+    try:
+        return variance_by_level(lay_out(frame[is_placebo(frame)]))
+    except DataError as error:
+        return str(error)
 
 
 def by_llm(answers: Answers) -> list[OfLlm]:
-    """Split each llm x variant on its own: one-way components of personas (cells of one persona together) and runs."""
+    """Split each llm x variant on its own, over the facets that vary within it."""
     group, pairs = distinct_rows(answers.codes[:, :2])
     found = []
     for number, (llm, variant) in enumerate(pairs):
         own = answers.where(group == number)
         persona = own.code("persona")
         persona_variance = run_variance = ratio = None
-        try:
-            split = level_components(own.scores, persona[:, None], [Facet("persona")])
-            if not split.run_reason and "persona" in split.components:
-                persona_variance = split.components["persona"].estimate
-                run_variance = split.components["run"].estimate
-                ratio = split.run_to_persona.estimate if split.run_to_persona else None
-        except NotEstimableError:
-            pass
+        split = variance_by_level(replace(own, facets=varying_facets(own.codes, [])))
+        if not isinstance(split, str) and not split.run_reason and "persona" in split.components:
+            persona_variance = split.components["persona"].estimate
+            run_variance = split.components["run"].estimate
+            ratio = split.run_to_persona.estimate if split.run_to_persona else None
         names = answers.levels["llm"][llm], answers.levels["variant"][variant]
-        found.append(OfLlm(*names, persona_variance, run_variance, ratio, robustness(own.scores, persona)))
+        found.append(OfLlm(*names, persona_variance, run_variance, ratio, robustness(own.scores, persona, own.cell)))
     return found
 
 
@@ -109,8 +99,9 @@ def g_studies(answers: Answers) -> dict[str, tuple[GStudy, DecisionStudy] | str]
     """Run the G study and D study of each scale with at least two items, and of all items together.
 
     Items are a random facet, scores keyed, respondents the object. Where sessions are shared (or unknown) runs are a
-    facet common to the items of a run; where items are isolated runs are the residual. A scale that cannot be studied
-    has the reason in words.
+    facet common to the items of a run; where items are isolated runs are the residual. All interactions of the facets
+    are effects, not only those of two: one left out (respondent by item within a wording, say) would pass for universe
+    score. A scale that cannot be studied has the reason in words.
     """
     found: dict[str, tuple[GStudy, DecisionStudy] | str] = {}
     groups = {scale: answers.items.members(scale) for scale in answers.items.scales}
@@ -134,7 +125,7 @@ def _g_study(answers: Answers, members: IntArray) -> tuple[GStudy, DecisionStudy
     conditions = [facet for facet in answers.facets if facet.column not in RESPONDENT]
     columns = [facet.column for facet in answers.facets]
     design = [*objects, *conditions, Facet("item")]
-    effects = crossing(design, max_order=2)
+    effects = crossing(design)
     has_runs = len(np.unique(answers.cell)) < len(answers.scores)
     if has_runs:
         design.append(Facet("run", tuple(columns)))

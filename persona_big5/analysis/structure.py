@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from persona_big5.analysis.levels import CORRECTED, LEVELS
-from persona_big5.analysis.null import null_world, run_null_eigenvalues
+from persona_big5.analysis.null import null_world
 from persona_big5.errors import NotEstimableError
 from persona_big5.factors.correlation import correlation_of
 from persona_big5.factors.extraction import FactorSolution, fit_factors, most_factors
@@ -20,6 +20,8 @@ from persona_big5.validity.reliability import mean_of_answered
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from persona_big5.analysis.answers import Answers, ItemInfo
     from persona_big5.analysis.levels import LevelEstimator
     from persona_big5.variance.groups import FloatArray
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 LEAST_RELIABILITY = 0.2
 """Items below are not divided by the square root of their tiny variance: they are dropped and named."""
 UNITS_PER_SCALE = 3
+TOO_SELDOM_TOGETHER = "too seldom answered together with another item"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ class Variables:
 
     def correlations(self, covariance: FloatArray) -> FloatArray:
         """Correlations, keyed, clipped to +-1; a variable without variance is correlated 0 with all."""
-        R = correlation_of(self.weights @ covariance @ self.weights.T)
+        known = np.nan_to_num(covariance)  # pairs that are not defined have no weight here
+        R = correlation_of(self.weights @ known @ self.weights.T)
         R = np.clip(np.nan_to_num(R), -1.0, 1.0)
         np.fill_diagonal(R, 1.0)
         return np.asarray((R + R.T) / 2)
@@ -98,28 +102,41 @@ class Structure:
     reasons: dict[str, str]
 
 
-def choose_variables(level: str, items: ItemInfo, n_units: int, reliability: FloatArray | None) -> Variables | str:
+def choose_variables(
+    level: str, items: ItemInfo, covariance: FloatArray, n_units: int, reliability: FloatArray | None
+) -> Variables | str:
     """Take items with reliability at least .2 where there are more units than items, else scale scores.
 
-    The reason in words where there are too few units for either.
+    Items whose covariance with another is not defined (they are too seldom answered together) are left out first, as
+    few as will do. The reason in words where there are too few units, or too few items, for either.
     """
-    kept = np.ones(len(items.names), dtype=bool)
-    dropped = []
+    defined = _jointly_defined(covariance)
+    kept = defined
     if reliability is not None:
-        kept = np.nan_to_num(reliability) >= LEAST_RELIABILITY
-        dropped = [
-            (name, f"reliability {value:.2f} < {LEAST_RELIABILITY} at level {level}")
-            for name, value, keep in zip(items.names, reliability, kept, strict=True)
-            if not keep
-        ]
+        kept = defined & (np.nan_to_num(reliability) >= LEAST_RELIABILITY)
+    dropped = []
+    for i in np.flatnonzero(~kept):
+        why = f"reliability {reliability[i]:.2f} < {LEAST_RELIABILITY}" if reliability is not None else ""
+        dropped.append((items.names[i], f"{why if defined[i] else TOO_SELDOM_TOGETHER} at level {level}"))
     if kept.sum() > 1 and n_units > kept.sum():
         weights = (np.eye(len(items.names)) * items.keyed)[kept]
         return Variables(items.take(kept).names, weights, items.keyed[kept], "items", tuple(dropped))
-    if len(items.scales) > 1 and n_units >= UNITS_PER_SCALE * len(items.scales):
+    if defined.all() and len(items.scales) > 1 and n_units >= UNITS_PER_SCALE * len(items.scales):
         return Variables(items.scales, items.weights, np.ones(len(items.scales)), "scales", ())
+    if defined.sum() < 2:
+        return f"items are {TOO_SELDOM_TOGETHER}"
     if kept.sum() < 2:
         return f"fewer than two items have reliability >= {LEAST_RELIABILITY}"
     return f"{n_units} units for {int(kept.sum())} items and {len(items.scales)} scales: too few for factors"
+
+
+def _jointly_defined(covariance: FloatArray) -> NDArray[np.bool_]:
+    """Mark items such that all their covariances are defined, leaving out the one with most gaps until none is left."""
+    kept = np.ones(len(covariance), dtype=bool)
+    gaps = ~np.isfinite(covariance)
+    while (missing := (gaps & np.outer(kept, kept)).sum(axis=1)).any():
+        kept[missing.argmax()] = False
+    return kept
 
 
 def find_structure(
@@ -136,7 +153,8 @@ def find_structure(
     """Count and extract factors at each level; the reason in words where a level cannot be analysed.
 
     Parallel analysis on the unreduced correlation matrix: ``pooled`` and ``means`` against permutations within item,
-    ``run`` against independent errors, every other level against the component null (``analysis.null``).
+    ``run`` against independent errors of the same sizes, every other level against the component null
+    (``analysis.null``), all with the same answers missing.
 
     Parameters
     ----------
@@ -160,7 +178,9 @@ def find_structure(
         if level not in matrices:
             found[level] = estimator.reasons[level]
             continue
-        variables = choose_variables(level, answers.items, estimator.n_units(level), reliability.get(level))
+        variables = choose_variables(
+            level, answers.items, matrices[level], estimator.n_units(level), reliability.get(level)
+        )
         if isinstance(variables, str):
             found[level] = variables
         else:
@@ -187,16 +207,16 @@ def _null_eigenvalues(
             progress(f"parallel analysis at level {level}: {draws} permutations")
             rows = answers.scores if level == "pooled" else answers.respondent_means(answers.scores)
             nulls[level] = permuted_null(_values(rows, answers.items, chosen[level]), draws, seed)
-    if "run" in chosen:
-        degrees = len(answers.scores) - int(answers.cell.max()) - 1
-        nulls["run"] = run_null_eigenvalues(degrees, len(chosen["run"].names), draws, seed)
-    compared = [level for level in CORRECTED if level in chosen]
+    corrected = [level for level in CORRECTED if level in chosen]
+    compared = [*corrected, *(level for level in ("run",) if level in chosen)]
     if compared:
         world = null_world(answers, estimator, matrices)
         eigenvalues: dict[str, list[FloatArray]] = {level: [] for level in compared}
         for draw, random in enumerate(np.random.default_rng(seed).spawn(draws), start=1):
-            progress(f"parallel analysis at corrected levels: null world {draw} of {draws}")
-            drawn = estimator.matrices(world.draw(random), compared)
+            progress(f"parallel analysis against worlds without factors: {draw} of {draws}")
+            drawn = estimator.matrices(world.draw(random), corrected)
+            if "run" in compared:
+                drawn["run"] = estimator.matrices(world.draw_run_errors(random), ["run"])["run"]
             for level in compared:
                 eigenvalues[level].append(descending_eigenvalues(chosen[level].correlations(drawn[level])))
         nulls |= {level: np.array(values) for level, values in eigenvalues.items()}

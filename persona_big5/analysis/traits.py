@@ -9,6 +9,7 @@ import numpy as np
 
 from persona_big5.analysis.answers import CELL
 from persona_big5.analysis.levels import CORRECTED, covariance_by_level
+from persona_big5.errors import NotEstimableError
 from persona_big5.factors.correlation import correlation_of
 from persona_big5.variance.covariance import effect_covariance
 from persona_big5.variance.groups import cross_sums
@@ -56,22 +57,23 @@ def scale_correlations(
 ) -> dict[str, ScaleCorrelations]:
     """Correlate the scales at each level that can be had.
 
-    Point estimates come from the item matrices (every pair of items over the rows where both are there, nothing
-    imputed). Intervals: jackknife over llms and personas with at least 4 levels on Fisher's z, from rows that answered
-    every item of a scale.
+    Everything comes from covariances of items (every pair over the rows where both are there, nothing imputed).
+    Intervals: jackknife over llms and personas with at least 4 levels on Fisher's z; none for ``split_run``, which is a
+    check only.
     """
     weights = answers.items.weights
     point = {level: _correlations(weights @ matrix @ weights.T) for level, matrix in matrices.items()}
-    keyed = answers.scores * answers.items.keyed
-    scales = np.stack([keyed[:, answers.items.members(scale)].mean(axis=1) for scale in answers.items.scales], axis=1)
-    cells = cross_sums(scales, answers.codes, CELL)
+    scores = answers.scores
+    if np.isfinite(scores).all():  # sums of complete answers are the same thing in far fewer pairs
+        scores, weights = scores @ weights.T, np.eye(len(weights))
+    cells = cross_sums(scores, answers.codes, CELL)
+    levels = [level for level in point if level != "split_run"]
     replicates: dict[str, dict[str, FloatArray]] = {level: {} for level in point}
     for facet in resampled_facets(cells, ["llm", "persona"]):
         codes = np.unique(answers.code(facet))
-        rows = [_leave_out(cells.without(facet, int(code)), estimator, list(point)) for code in codes]
-        for level in point:
-            if level in rows[0]:
-                replicates[level][facet] = np.stack([row[level] for row in rows])
+        rows = [_matrices(cells.without(facet, int(code)), estimator, levels) for code in codes]
+        for level in levels:
+            replicates[level][facet] = np.stack([_z(_correlations(weights @ row[level] @ weights.T)) for row in rows])
     return {
         level: ScaleCorrelations(
             answers.items.scales,
@@ -84,10 +86,15 @@ def scale_correlations(
     }
 
 
-def _leave_out(cells: GroupSums, estimator: LevelEstimator, levels: list[str]) -> dict[str, FloatArray]:
-    found = covariance_by_level(cells, levels)
-    found |= effect_covariance(moment_equations(cells, estimator.effects))
-    return {level: _z(_correlations(matrix)) for level, matrix in found.items()}
+def _matrices(cells: GroupSums, estimator: LevelEstimator, levels: list[str]) -> dict[str, FloatArray]:
+    """Covariances by level, NaN at a level that what is left of the answers cannot tell apart."""
+    undefined = np.full(cells.products.shape[1:], np.nan)
+    found = effect_covariance(moment_equations(cells, estimator.effects))
+    try:
+        found |= covariance_by_level(cells, levels)
+    except NotEstimableError:
+        found |= dict.fromkeys(("means", "respondent", "run"), undefined)
+    return {level: found[level] for level in levels}
 
 
 def _correlations(covariance: FloatArray) -> FloatArray:

@@ -11,7 +11,6 @@ from persona_big5.analysis.null import planted_world
 from persona_big5.analysis.structure import descending_eigenvalues
 from persona_big5.factors.congruence import tucker_phi
 from persona_big5.factors.retention import leading_above
-from persona_big5.variance.levels import PERSONA_EFFECTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +24,14 @@ if TYPE_CHECKING:
 PLANTED_FACTORS, PLANTED_LOADING, PLANTED_DRAWS, NEEDED_POWER = 5, 0.7, 50, 0.8
 SAME_DIRECTION = 0.85
 DOMINANT = 3.0
+GENERAL = 0.2
+"""Share of the variance that a single factor must have to be called general."""
 MOOD = 1.5
 """How far the first eigenvalue of runs must exceed its null percentile to be called a mood, not a chance."""
+MOSTLY = 0.5
+NEXT_TO_NOTHING = 0.08
+"""Share of all variance, the upper ends of the persona effects' intervals together, that is too little to matter."""
+MOOD_ONLY = "Items move together within runs only: what looks like traits is a mood of the session."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +64,39 @@ def judge(
 ) -> Verdict:
     """Weigh the evidence and give the verdict of the first question that decides.
 
-    Can runs be told from respondents? Do personas move answers? Do items move together with run noise removed, and if
-    not, would it have been seen? Is the first component response style, or is it the only one?
+    Do personas move answers at all? Can runs be told from respondents? Do items move together with run noise removed;
+    if not, is it a mood, and would structure have been seen? Is the first component response style, or the only one?
     """
     structure = structures["respondent"]
+    reasons = _shares(components)
+    moves = _what_personas_do(components)
+    judged = moves == "nothing" or not isinstance(structure, str)
+    if moves and judged and _mostly_run(components) and _has_mood(structures):
+        return Verdict("run_noise", MOOD_ONLY, tuple(reasons))
+    if moves == "nothing":
+        return _without_personas(components, reasons)
     if isinstance(structure, str):
-        return Verdict("not_decidable", f"Whether there is structure cannot be decided: {structure}.", (structure,))
-    reasons = [_shares(components)]
-    k = structure.n_factors
-    eigenvalues = structure.parallel.eigenvalues
+        text = f"Whether there is structure cannot be decided: {structure}."
+        return Verdict("not_decidable", text, (*reasons, structure))
+    k = structure.parallel.n_factors
     reasons.append(
-        f"with run noise removed, {k} of {len(eigenvalues)} eigenvalues exceed those of worlds with these variances "
-        f"and no factors ({structure.n_units} respondents, {len(structure.variables.names)} {structure.variables.unit})"
+        f"with run noise removed, {k} of {len(structure.parallel.eigenvalues)} eigenvalues exceed those of worlds with "
+        f"these variances and no factors ({structure.n_units} respondents, {len(structure.variables.names)} "
+        f"{structure.variables.unit})"
     )
     reasons.extend(_naive(structures))
-    if _persona_variance_may_be_zero(components):
-        text = "Answers differ between llms, but personas do not move them beyond run noise."
-        return Verdict("llm_identity", text, tuple(reasons))
+    if moves == "unknown":
+        text = "Whether personas move answers cannot be decided: too few llms or personas, or too much noise."
+        return Verdict("not_decidable", text, tuple(reasons))
     if k == 0:
-        return _without_factors(answers, estimator, matrices, structures, structure, reasons, seed)
+        if _has_mood(structures):
+            return Verdict("run_noise", MOOD_ONLY, tuple(reasons))
+        return _without_factors(answers, estimator, matrices, structure, reasons, seed)
+    return _with_factors(answers, structure, reasons)
+
+
+def _with_factors(answers: Answers, structure: Structure, reasons: list[str]) -> Verdict:
+    k, eigenvalues = structure.parallel.n_factors, structure.parallel.eigenvalues
     style, content = _first_component(structure)
     if structure.variables.unit == "items" and (structure.variables.keyed > 0).all():
         reasons.append(
@@ -89,19 +108,31 @@ def judge(
     if style >= SAME_DIRECTION and style > content:
         text = "The largest thing that respondents differ in is response style: agreeing whatever the item says."
         return Verdict("response_style", text, tuple(reasons))
-    if k == 1 or (content >= SAME_DIRECTION and eigenvalues[0] > DOMINANT * eigenvalues[1]):
-        share = eigenvalues[0] / len(eigenvalues)
+    share = eigenvalues[0] / len(eigenvalues)
+    alone = k == 1 and share >= GENERAL
+    if alone or (content >= SAME_DIRECTION and eigenvalues[0] > DOMINANT * eigenvalues[1]):
         text = f"One general factor dominates what respondents differ in ({share:.0%} of the variance)."
         return Verdict("general_factor", text, tuple(reasons))
-    text = f"Personas and llms differ in {k} dimensions once run noise is removed."
+    varying = {facet.column for facet in answers.facets}
+    who = "Personas and llms" if {"persona", "llm"} <= varying else "Personas" if "persona" in varying else "Llms"
+    text = f"{who} differ in {k} dimension{'s' if k > 1 else ''} once run noise is removed."
     return Verdict("persona_structure", text, tuple(reasons))
+
+
+def _without_personas(components: LevelComponents | str, reasons: list[str]) -> Verdict:
+    """Say what is left where personas are known to do next to nothing."""
+    llm = None if isinstance(components, str) else components.components.get("llm")
+    if llm is not None and llm.ci_low > 0:
+        text = "Answers differ between llms, but personas do not move them beyond run noise."
+        return Verdict("llm_identity", text, tuple(reasons))
+    text = "Neither llms nor personas differ beyond run noise: there is nothing that could have structure."
+    return Verdict("no_structure", text, tuple(reasons))
 
 
 def _without_factors(
     answers: Answers,
     estimator: LevelEstimator,
     matrices: Mapping[str, FloatArray],
-    structures: Mapping[str, Structure | str],
     structure: Structure,
     reasons: list[str],
     seed: int,
@@ -111,14 +142,18 @@ def _without_factors(
     if found < NEEDED_POWER:
         text = "No structure was found, but these data could not show it: whether there is any cannot be decided."
         return Verdict("not_decidable", text, tuple(reasons))
-    run = structures.get("run", "")
-    if not isinstance(run, str) and run.parallel.eigenvalues[0] > MOOD * run.parallel.null_percentile[0]:
-        text = (
-            "Items move together within runs only: what looks like traits is a mood of the session, "
-            "and respondents have no structure."
-        )
-        return Verdict("run_noise", text, tuple(reasons))
     return Verdict("no_structure", "Respondents differ, but no items move together beyond chance.", tuple(reasons))
+
+
+def _mostly_run(components: LevelComponents | str) -> bool:
+    run = None if isinstance(components, str) else components.components.get("run")
+    return run is not None and run.share > MOSTLY
+
+
+def _has_mood(structures: Mapping[str, Structure | str]) -> bool:
+    """Whether items move together within runs, far beyond chance."""
+    run = structures.get("run", "")
+    return not isinstance(run, str) and bool(run.parallel.eigenvalues[0] > MOOD * run.parallel.null_percentile[0])
 
 
 def _power(
@@ -134,15 +169,16 @@ def _power(
     return found / PLANTED_DRAWS
 
 
-def _shares(components: LevelComponents | str) -> str:
+def _shares(components: LevelComponents | str) -> list[str]:
     if isinstance(components, str):
-        return components
-    parts = [f"{name} {100 * component.share:.0f} %" for name, component in components.components.items()]
-    return "variance: " + ", ".join(parts)
+        return [components]
+    told = {name: part for name, part in components.components.items() if not (name == "run" and components.run_reason)}
+    parts = [f"{name} {100 * component.share:.0f} %" for name, component in told.items()]
+    return ["variance: " + ", ".join(parts), *([components.run_reason] if components.run_reason else [])]
 
 
 def _naive(structures: Mapping[str, Structure | str]) -> list[str]:
-    counts = {level: found.n_factors for level, found in structures.items() if not isinstance(found, str)}
+    counts = {level: found.parallel.n_factors for level, found in structures.items() if not isinstance(found, str)}
     named = [
         f"{counts[level]} from {words}"
         for level, words in (("pooled", "pooled rows"), ("means", "means"))
@@ -151,13 +187,20 @@ def _naive(structures: Mapping[str, Structure | str]) -> list[str]:
     return [f"the naive analyses say {' and '.join(named)}"] if named else []
 
 
-def _persona_variance_may_be_zero(components: LevelComponents | str) -> bool:
-    """Both persona effects are within their error of 0 (judged untruncated: the interval reaches 0)."""
+def _what_personas_do(components: LevelComponents | str) -> str:
+    """Say ``nothing`` where every persona effect may be 0 and none can be large, ``unknown`` where one can, else empty.
+
+    Persona effects are all components with persona in them; an effect may be 0 where its interval, judged untruncated,
+    reaches 0. Empty too where no interval could be had.
+    """
     if isinstance(components, str):
-        return False
-    own = [components.components[name] for name in PERSONA_EFFECTS if name in components.components]
-    known = [component for component in own if np.isfinite(component.ci_low)]
-    return "llm" in components.components and bool(known) and all(component.ci_low == 0 for component in known)
+        return ""
+    own = [part for name, part in components.components.items() if "persona" in name.split(":")]
+    known = [part for part in own if np.isfinite(part.ci_low)]
+    if not known or any(part.ci_low > 0 for part in known):
+        return ""
+    total = sum(part.estimate for part in components.components.values())
+    return "nothing" if sum(part.ci_high for part in known) <= NEXT_TO_NOTHING * total else "unknown"
 
 
 def _first_component(structure: Structure) -> tuple[float, float]:

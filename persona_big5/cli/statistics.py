@@ -174,8 +174,8 @@ def variance(
     study = variance_components(read_table(source), _listed(object_) or [], design, score=score)
     decision = decision_study(study, {facet.column: NUMBERS_TRIED for facet in design})
     if as_json:
-        entry = g_study_entry(study, levels_of_reversed_known=True)
-        _print_json(write_out({**entry, "decision": decision_entry(decision)}))
+        entry = g_study_entry(study, item_levels_known=True)
+        _print_json(write_out({**entry, "decision": decision_entry(decision, item_levels_known=True)}))
         return
     typer.echo(study)
     for name, reason in study.dropped.items():

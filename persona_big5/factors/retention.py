@@ -149,6 +149,7 @@ def permuted_null(scores: NDArray[np.float64], draws: int = 100, seed: int = 0) 
             R = shuffled.T @ shuffled
         else:
             R = pearson(_permute_observed(standardised, observed, rng)).matrix
+            R[np.isnan(R)] = 0.0  # two items with hardly any answers in common: as if unrelated
         eigenvalues[draw] = np.linalg.eigvalsh(R)[::-1]
     return eigenvalues
 

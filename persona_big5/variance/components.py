@@ -51,6 +51,11 @@ class Ratio:
     ci_high: float
 
 
+def at_least_zero(value: float) -> float:
+    """Truncate at 0; NaN stays NaN."""
+    return float(np.maximum(value, 0.0))
+
+
 def shares(raw: FloatArray) -> FloatArray:
     """Each component, truncated at 0, as a share of their sum (NaN where all are 0)."""
     kept = np.maximum(raw, 0.0)
@@ -93,10 +98,10 @@ def component_table(
         low[i] = high[i] = share_low[i] = share_high[i] = np.nan
     return {
         name: Component(
-            estimate=max(0.0, float(raw[i])),
+            estimate=at_least_zero(raw[i]),
             estimate_raw=float(raw[i]),
-            ci_low=max(0.0, float(low[i])) if np.isfinite(low[i]) else float("nan"),
-            ci_high=max(0.0, float(high[i])) if np.isfinite(high[i]) else float("nan"),
+            ci_low=at_least_zero(low[i]),
+            ci_high=at_least_zero(high[i]),
             share=float(share[i]),
             share_ci_low=float(np.clip(share_low[i], 0, 1)),
             share_ci_high=float(np.clip(share_high[i], 0, 1)),

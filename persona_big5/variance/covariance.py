@@ -64,57 +64,56 @@ def respondent_covariance(cells: GroupSums, respondent_columns: Sequence[str]) -
     Each pair of items uses the rows where both are there. Balanced data give (MSB - MSW) / R exactly; agrees with R to
     1e-8 (tests/variance).
     """
-    cells = cells.centred()
     respondents = cells.by(respondent_columns)
     run = run_covariance(cells)
     if len(respondents.grouping) < 2:
         raise NotEstimableError("one respondent: no covariance between respondents can be computed")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        total = cells.n.sum(axis=0)
-        between = respondents.sum_of_mean_products() - cells.correction()
-        between_df = (respondents.n > 0).sum(axis=0) - 1
-        n0 = (total - (respondents.n**2).sum(axis=0) / total) / between_df
-        respondent = (between / between_df - run) / n0
-    means = _covariance_of_means(respondents)
-    return RespondentCovariance(means, respondent, run, float(np.mean(n0)))
+    total = cells.n.sum(axis=0)
+    between_df = (respondents.n > 0).sum(axis=0) - 1.0
+    between = _divide(respondents.sum_of_mean_products() - cells.correction(), between_df)
+    n0 = _divide(total - _divide((respondents.n**2).sum(axis=0), total), between_df)
+    respondent = _divide(between - run, n0)
+    return RespondentCovariance(_covariance_of_means(respondents), respondent, run, float(np.nanmean(n0)))
 
 
 def run_covariance(cells: GroupSums) -> FloatArray:
-    """Pool the covariance of runs within cells, (items, items).
+    """Pool the covariance of runs within cells, (items, items); NaN for a pair that no cell was asked twice.
 
     Raises
     ------
     NotEstimableError
         Where no cell was asked twice.
     """
-    cells = cells.centred()
     within_df = cells.n.sum(axis=0) - (cells.n > 0).sum(axis=0)
     if within_df.max() <= 0:
         raise NotEstimableError("every cell was asked once: run noise cannot be told from respondents")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray((cells.products.sum(axis=0) - cells.sum_of_mean_products()) / within_df)
+    return _divide(cells.products.sum(axis=0) - cells.sum_of_mean_products(), within_df)
 
 
 def means_covariance(cells: GroupSums, respondent_columns: Sequence[str]) -> FloatArray:
     """Covariance of respondents' means (items, items), each pair over the respondents that answered both."""
-    return _covariance_of_means(cells.centred().by(respondent_columns))
+    return _covariance_of_means(cells.by(respondent_columns))
 
 
 def _covariance_of_means(respondents: GroupSums) -> FloatArray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        left, right = respondents.left / respondents.n, respondents.right / respondents.n
-        present = np.isfinite(left) & np.isfinite(right)
-        n = present.sum(axis=0)
-        deviations_left = left - np.nanmean(left, axis=0)
-        deviations_right = right - np.nanmean(right, axis=0)
-        return np.asarray(np.nansum(deviations_left * deviations_right, axis=0) / (n - 1))
+    present = respondents.n > 0
+    n = present.sum(axis=0)
+    left = np.where(present, _divide(respondents.left, respondents.n), 0.0)
+    right = np.where(present, _divide(respondents.right, respondents.n), 0.0)
+    left = np.where(present, left - _divide(left.sum(axis=0), n), 0.0)
+    right = np.where(present, right - _divide(right.sum(axis=0), n), 0.0)
+    return _divide((left * right).sum(axis=0), n - 1)
+
+
+def _divide(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """Divide where there is anything to divide by; NaN elsewhere."""
+    numerator, denominator = np.broadcast_arrays(numerator, denominator)
+    return np.asarray(np.divide(numerator, denominator, out=np.full(numerator.shape, np.nan), where=denominator > 0))
 
 
 def pooled_covariance(cells: GroupSums) -> FloatArray:
     """Covariance over all rows, whoever gave them (items, items): the matrix of the usual, misleading analysis."""
-    total = cells.n.sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray((cells.products.sum(axis=0) - cells.correction()) / (total - 1))
+    return _divide(cells.products.sum(axis=0) - cells.correction(), cells.n.sum(axis=0) - 1)
 
 
 def effect_covariance(moments: Moments) -> dict[str, FloatArray]:
@@ -124,6 +123,16 @@ def effect_covariance(moments: Moments) -> dict[str, FloatArray]:
     definite.
     """
     return {name: (matrix + matrix.T) / 2 for name, matrix in moments.solve().items()}
+
+
+def pairwise_covariance(values: FloatArray) -> FloatArray:
+    """Covariance of columns (p, p), each pair over the rows where both are there; ``values`` (n, p), NaN missing."""
+    known = np.isfinite(values)
+    marks = known.astype(float)
+    filled = np.where(known, values - _divide(np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)), 0.0)
+    n = marks.T @ marks
+    means = _divide(filled.T @ marks, n)  # of each column over the rows where the other is there
+    return _divide(filled.T @ filled - n * means * means.T, n - 1)
 
 
 def split_run_covariance(scores: FloatArray, respondent: IntArray, run_is_odd: NDArray[np.bool_]) -> FloatArray:
@@ -154,10 +163,11 @@ def split_run_covariance(scores: FloatArray, respondent: IntArray, run_is_odd: N
     present = (np.isfinite(odd) & np.isfinite(even)).any(axis=1)
     if present.sum() < FEWEST_FOR_SPLIT:
         raise NotEstimableError(f"fewer than {FEWEST_FOR_SPLIT} respondents have both odd and even runs")
-    a = odd[present] - np.nanmean(odd[present], axis=0)
-    b = even[present] - np.nanmean(even[present], axis=0)
-    known = np.isfinite(a).astype(float).T @ np.isfinite(b).astype(float)
-    cross = np.nan_to_num(a).T @ np.nan_to_num(b) / (known - 1)
+    odd_known, even_known = np.isfinite(odd[present]), np.isfinite(even[present])
+    odd, even = np.where(odd_known, odd[present], 0.0), np.where(even_known, even[present], 0.0)
+    odd = np.where(odd_known, odd - _divide(odd.sum(axis=0), odd_known.sum(axis=0)), 0.0)
+    even = np.where(even_known, even - _divide(even.sum(axis=0), even_known.sum(axis=0)), 0.0)
+    cross = _divide(odd.T @ even, odd_known.astype(float).T @ even_known.astype(float) - 1)
     return np.asarray((cross + cross.T) / 2)
 
 

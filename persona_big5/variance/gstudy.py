@@ -189,7 +189,7 @@ def _sums(frame: pd.DataFrame, columns: Sequence[str], score: str) -> GroupSums:
     else:  # the mean is taken off before squaring, so that it costs no digits
         table = group_sums(frame[needed].assign(**{score: frame[score] - frame[score].mean()}), columns, score)
     n, totals, squares = (table[column].to_numpy(dtype=float)[:, None] for column in SUMMED)
-    return add_up(codes_of(table, columns), columns, n, totals, squares)
+    return add_up(codes_of(table, columns), columns, n, totals, squares).centred()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from persona_big5.variance.components import Component, Ratio, component_lines, component_table
+from persona_big5.errors import NotEstimableError
+from persona_big5.variance.components import Component, Ratio, at_least_zero, component_lines, component_table
 from persona_big5.variance.design import crossing, identified_effects
 from persona_big5.variance.groups import sums_of_scores
 from persona_big5.variance.jackknife import FEW_LEVELS, cell_variance, interval, leave_one_out, resampled_facets
@@ -37,6 +38,8 @@ class LevelComponents:
         By effect; ``run`` last, or the full cell where runs could not be told from it.
     by_item
         Raw estimates (items,) by effect.
+    undefined_items
+        Positions of items with too few answers to tell their components apart; they are in no average.
     run_to_persona
         Averaged run / averaged (persona + llm:persona); None without persona variance or run noise.
     run_reason
@@ -53,6 +56,7 @@ class LevelComponents:
 
     components: dict[str, Component]
     by_item: dict[str, FloatArray]
+    undefined_items: tuple[int, ...]
     run_to_persona: Ratio | None
     run_reason: str
     dropped: dict[str, str]
@@ -85,7 +89,7 @@ def level_components(scores: FloatArray, codes: IntArray, facets: Sequence[Facet
     Raises
     ------
     NotEstimableError
-        Where there are fewer than two answers.
+        Where there are fewer than two answers, or no item's components can be told apart.
 
     Notes
     -----
@@ -94,20 +98,28 @@ def level_components(scores: FloatArray, codes: IntArray, facets: Sequence[Facet
     """
     sums = sums_of_scores(scores, codes, [facet.column for facet in facets])
     all_effects = level_effects(facets)
-    identified = identified_effects(all_effects, sums.grouping, n_observations=len(scores))
+    single_runs = bool(sums.n.max() < 2)
+    n_observations = len(sums.grouping) if single_runs else len(scores)
+    identified = identified_effects(all_effects, sums.grouping, n_observations=n_observations)
     dropped = dict(identified.dropped)
-    single_runs = len(sums.grouping) == len(scores)
     if single_runs:
-        dropped.pop(all_effects[-1].name)
+        dropped.pop(all_effects[-1].name, None)
         dropped[RUN] = run_reason = "every cell was asked once: run noise cannot be told from the cell"
     else:
         run_reason = _why_run_is_no_noise(sums)
     names = [*(effect.name for effect in identified.effects), all_effects[-1].name if single_runs else RUN]
 
     solution = moment_equations(sums, identified.effects).solve()
-    averaged = _averaged(solution)
+    defined = np.isfinite(list(solution.values())).all(axis=0)
+    if not defined.any():
+        raise NotEstimableError("answers are missing so that no item's variance components can be told apart")
+
+    def averaged_over_items(components: Mapping[str, FloatArray]) -> FloatArray:
+        return np.array([_mean_of_known(values[defined]) for values in components.values()])
+
+    averaged = averaged_over_items(solution)
     resampled = resampled_facets(sums, [facet.column for facet in facets if not facet.nested_in])
-    replicates = leave_one_out(sums, identified.effects, resampled, _averaged)
+    replicates = leave_one_out(sums, identified.effects, resampled, averaged_over_items)
     of_cells = {}
     if len(resampled) == 2 and not single_runs:
         own = cell_variance(sums, resampled[-1])
@@ -121,6 +133,7 @@ def level_components(scores: FloatArray, codes: IntArray, facets: Sequence[Facet
             without_interval=[facet.name for facet in facets if not {facet.column, *facet.nested_in} & set(resampled)],
         ),
         by_item=dict(zip(names, solution.values(), strict=True)),
+        undefined_items=tuple(np.flatnonzero(~defined).tolist()),
         run_to_persona=None if run_reason else _run_to_persona(names, averaged, replicates),
         run_reason=run_reason,
         dropped=dropped,
@@ -130,12 +143,12 @@ def level_components(scores: FloatArray, codes: IntArray, facets: Sequence[Facet
     )
 
 
-def _averaged(solution: Mapping[str, FloatArray]) -> FloatArray:
-    return np.array([np.nanmean(values) for values in solution.values()])
+def _mean_of_known(values: FloatArray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def _why_run_is_no_noise(sums: GroupSums) -> str:
-    sums = sums.centred()
     with np.errstate(invalid="ignore", divide="ignore"):
         within = np.nansum(sums.products - sums.left**2 / sums.n)
     if within <= 1e-9 * sums.products.sum():
@@ -147,7 +160,10 @@ def _why_run_is_no_noise(sums: GroupSums) -> str:
 
 
 def _run_to_persona(names: Sequence[str], averaged: FloatArray, replicates: Replicates) -> Ratio | None:
-    """Averaged run over averaged (persona + llm:persona), each truncated at 0; None without persona variance."""
+    """Averaged run over averaged (persona + llm:persona), each truncated at 0; None without persona variance.
+
+    Where the persona variance may be 0 (its interval reaches 0) the ratio has no upper end.
+    """
     persona = [i for i, name in enumerate(names) if name in PERSONA_EFFECTS]
 
     def ratio(components: FloatArray) -> FloatArray:
@@ -158,4 +174,5 @@ def _run_to_persona(names: Sequence[str], averaged: FloatArray, replicates: Repl
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
         low, high = interval(ratio(averaged), replicates.map(ratio))
-    return Ratio(float(ratio(averaged)), max(0.0, float(low)), float(high))
+    smallest, _ = interval(averaged[persona].sum(), replicates.map(lambda row: np.asarray(row[persona].sum())))
+    return Ratio(float(ratio(averaged)), at_least_zero(float(low)), float(high) if smallest > 0 else float("nan"))

@@ -49,15 +49,17 @@ class Moments:
     def solve(self) -> dict[str, FloatArray]:
         """Components by name, each of shape ``shape``, untruncated.
 
-        A quantity whose equations are singular is NaN.
+        A quantity whose equations are singular, or cannot be set up for want of answers, is NaN.
         """
         shape = np.broadcast_shapes(self.matrix.shape[2:], self.sums.shape[1:])
         matrix = np.moveaxis(self.matrix, (0, 1), (-2, -1))
         sums = np.moveaxis(np.broadcast_to(self.sums, (len(self.names), *shape)), 0, -1)
+        known = np.asarray(np.isfinite(matrix).all(axis=(-2, -1)) & np.isfinite(sums).all(axis=-1))
+        matrix = np.where(known[..., None, None], matrix, 0.0)
         scale = np.abs(matrix).max(axis=-1, keepdims=True)
         scale = np.where(scale == 0, 1.0, scale)
         singular_values = np.linalg.svd(matrix / scale, compute_uv=False)
-        sound = singular_values[..., -1] > SINGULAR * singular_values[..., 0]
+        sound = known & (singular_values[..., -1] > SINGULAR * singular_values[..., 0])
         safe = np.where(sound[..., None, None], matrix / scale, np.eye(len(self.names)))
         solved = np.linalg.solve(safe, (sums / scale[..., 0])[..., None])[..., 0]
         solution = np.where(sound[..., None], np.asarray(solved, dtype=np.float64), np.nan)
@@ -74,7 +76,6 @@ def moment_equations(sums: GroupSums, effects: Sequence[Effect]) -> Moments:
     NotEstimableError
         Where fewer than two observations are left.
     """
-    sums = sums.centred()
     if sums.n.sum(axis=0).max() < 2:
         raise NotEstimableError("fewer than two answers: no variance can be computed")
     grouped = _group(sums, effects)
@@ -87,7 +88,6 @@ def same_design(moments: Moments, sums: GroupSums, effects: Sequence[Effect]) ->
 
     The coefficients of ``moments`` are taken over.
     """
-    sums = sums.centred()
     return Moments(moments.names, moments.matrix, _moments(sums, _group(sums, effects), effects))
 
 

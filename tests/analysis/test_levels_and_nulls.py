@@ -9,7 +9,7 @@ from planted_tables import long_table
 from persona_big5.analysis import analyze_table
 from persona_big5.analysis.answers import lay_out
 from persona_big5.analysis.levels import LevelEstimator
-from persona_big5.analysis.null import null_world, planted_world, run_null_eigenvalues, square_root
+from persona_big5.analysis.null import null_world, planted_world, square_root
 
 N_LLMS, N_PERSONAS, RUNS, N_ITEMS = 3, 10, 2, 6
 
@@ -116,14 +116,6 @@ def test_planted_world_correlates_items_of_a_factor_by_their_loadings(frame):
 
 def test_square_root_leaves_negative_eigenvalues_out():
     np.testing.assert_allclose(square_root(np.diag([4.0, -1.0])) @ square_root(np.diag([4.0, -1.0])).T, np.diag([4, 0]))
-
-
-def test_eigenvalues_of_run_errors_without_mood():
-    found = run_null_eigenvalues(50, 4, draws=200, seed=1)
-    np.testing.assert_allclose(found.sum(axis=1), 4, rtol=0, atol=1e-12)
-    assert (np.diff(found, axis=1) <= 0).all()
-    # E r^2 = 1 / n for independent normal errors with n degrees of freedom
-    assert ((found**2).sum(axis=1) - 4).mean() / 12 == pytest.approx(1 / 50, rel=0.1)
 
 
 def traits(random, loadings, n_llms, n_personas, runs, *, mood=0.0, noise=0.5):

@@ -151,7 +151,8 @@ def test_analyze_writes_what_was_asked_for(pb5, small_world, tmp_path):
     }
     assert found["provenance"]["seed"] == 5
     assert (found["data"]["n_llms"], found["data"]["n_items"]) == (2, 8)
-    assert list(found["factors"]) == ["pooled", "run"]
+    assert [level for level, part in found["factors"].items() if part is not None] == ["pooled", "run"]
+    assert found["reasons"]["factors.respondent"] == "not among the levels asked for"
     assert found["factors"]["pooled"]["n_factors"] == 1
 
 

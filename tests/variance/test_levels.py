@@ -121,7 +121,8 @@ def test_published_robustness_and_susceptibility(shared):
     }
     for llm, (r, s) in published.items():
         own = (rows["model"] == llm).to_numpy()
-        found = robustness(scores[own], codes_of(rows[own], ["persona"])[:, 0])
+        persona = codes_of(rows[own], ["persona"])[:, 0]
+        found = robustness(scores[own], persona, persona)
         assert found.robustness == pytest.approx(r, abs=5e-3), llm
         assert found.susceptibility == pytest.approx(s, abs=5e-4), llm
 
