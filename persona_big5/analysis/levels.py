@@ -92,8 +92,8 @@ class LevelEstimator:
         """
         cells = cross_sums(scores, self.answers.codes, CELL)
         wanted = [level for level in levels if level not in self.reasons]
-        found = covariance_by_level(cells, wanted)
-        if "means" in wanted and not np.isfinite(scores).all():
+        found = covariance_by_level(cells, [level for level in wanted if level != "means"])
+        if "means" in wanted:
             found["means"] = pairwise_covariance(self.answers.respondent_means(scores))
         if "split_run" in wanted:
             found["split_run"] = split_run_covariance(scores, self.answers.respondent, self.answers.run % 2 == 1)
@@ -162,9 +162,9 @@ def covariance_by_level(cells: GroupSums, wanted: Collection[str]) -> dict[str, 
         found["pooled"] = pooled_covariance(cells)
     if "respondent" in wanted:
         separated = respondent_covariance(cells, RESPONDENT)
-        return found | {"means": separated.means, "respondent": separated.respondent, "run": separated.run}
+        found |= {"respondent": separated.respondent, "run": separated.run}
     if "means" in wanted:
         found["means"] = means_covariance(cells, RESPONDENT)
-    if "run" in wanted:
+    if "run" in wanted and "run" not in found:
         found["run"] = run_covariance(cells)
     return found

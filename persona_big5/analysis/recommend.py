@@ -13,7 +13,7 @@ import numpy as np
 from persona_big5.analysis.answers import CELL, RESPONDENT
 from persona_big5.errors import NotEstimableError
 from persona_big5.factors.congruence import split_half_congruence
-from persona_big5.variance.covariance import respondent_covariance
+from persona_big5.variance.covariance import pairwise_covariance, respondent_covariance
 from persona_big5.variance.groups import cross_sums
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def recommend(
 
 
 def _off_diagonal(matrix: FloatArray) -> float:
-    return float(np.linalg.norm(matrix - np.diag(np.diag(matrix))))
+    return float(np.sqrt(np.nansum((matrix - np.diag(np.diag(matrix))) ** 2)))
 
 
 def _halves(answers: Answers, corrected: Structure, seed: int) -> tuple[float, float] | None:
@@ -86,12 +86,11 @@ def _halves(answers: Answers, corrected: Structure, seed: int) -> tuple[float, f
     for _ in range(HALVES):
         half = np.isin(persona, random.permutation(personas)[: len(personas) // 2])
         try:
-            halves = [
-                respondent_covariance(cross_sums(answers.scores[rows], answers.codes[rows], CELL), RESPONDENT)
-                for rows in (half, ~half)
-            ]
-            means = _congruence([half.means for half in halves], corrected)
-            found.append((means, _congruence([half.respondent for half in halves], corrected)))
+            halves = [answers.where(rows) for rows in (half, ~half)]
+            means = [pairwise_covariance(part.respondent_means(part.scores)) for part in halves]
+            cells = [cross_sums(part.scores, part.codes, CELL) for part in halves]
+            respondents = [respondent_covariance(part, RESPONDENT).respondent for part in cells]
+            found.append((_congruence(means, corrected), _congruence(respondents, corrected)))
         except NotEstimableError:
             continue  # a half in which some item never varies, or with fewer factors, compares nothing
     if len(found) < HALVES // 2:

@@ -28,7 +28,8 @@ GENERAL = 0.2
 """Share of the variance that a single factor must have to be called general."""
 MOOD = 1.5
 """How far the first eigenvalue of runs must exceed its null percentile to be called a mood, not a chance."""
-MOSTLY = 0.5
+MOSTLY = 0.8
+"""Share of the variance from which on there is next to nothing but run noise."""
 NEXT_TO_NOTHING = 0.08
 """Share of all variance, the upper ends of the persona effects' intervals together, that is too little to matter."""
 MOOD_ONLY = "Items move together within runs only: what looks like traits is a mood of the session."

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from persona_big5.errors import DataError
+from persona_big5.cli.mapping import parse_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -116,7 +116,7 @@ def import_file(
     from persona_big5.store import import_answers
     from persona_big5.store.longtable import read_long
 
-    frame = read_long(file, _mapping(mapping or []))
+    frame = read_long(file, parse_mapping(mapping))
     typer.echo(_printable(str(import_answers(frame, db, file.name))))
     for note in frame.attrs["notes"]:
         typer.echo(_printable(note))
@@ -143,17 +143,6 @@ def rescore(db: Database) -> None:
     from persona_big5.scoring.rescore import rescore as read_again
 
     typer.echo(str(read_again(db)))
-
-
-def _mapping(pairs: Sequence[str]) -> dict[str, str]:
-    """Return the fields of ``--map field=column``."""
-    mapping = {}
-    for pair in pairs:
-        name, separator, column = pair.partition("=")
-        if not (separator and name and column):
-            raise DataError(f"--map {pair!r} is not FIELD=COLUMN, for example --map score=rating")
-        mapping[name] = column
-    return mapping
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from persona_big5.cli.mapping import parse_mapping
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -71,17 +73,6 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: persona-big5 factors scores.csv --keys keys.json --n-factors 5")(factors)
 
 
-def parse_mapping(pairs: list[str] | None) -> dict[str, str]:
-    """Read --map field=column options."""
-    mapping = {}
-    for pair in pairs or []:
-        field, equals, column = pair.partition("=")
-        if not (field and equals and column):
-            raise typer.BadParameter(f"{pair!r} is not FIELD=COLUMN, e.g. --map llm=engine")
-        mapping[field] = column
-    return mapping
-
-
 def _listed(names: str | None) -> list[str] | None:
     return [name.strip() for name in names.split(",") if name.strip()] if names else None
 
@@ -132,8 +123,16 @@ def analyze(
             progress=lambda step: status.update(escape(step)),
         )
     analysis.write(out)
+    _bring_truth(source, out)
     typer.echo(analysis.summary())
     typer.echo(f"Written to {out / 'analysis.json'}; `persona-big5 report {out}` makes the page.")
+
+
+def _bring_truth(source: Path, out: Path) -> None:
+    """Put what was planted in a simulated study beside its analysis, so that the report says it is simulated."""
+    truth = source.parent / "truth.json"
+    if source.suffix in DATABASE_SUFFIXES and truth.is_file() and truth.parent.resolve() != out.resolve():
+        (out / truth.name).write_bytes(truth.read_bytes())
 
 
 def _long_table(

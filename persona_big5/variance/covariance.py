@@ -27,8 +27,6 @@ class RespondentCovariance:
 
     Attributes
     ----------
-    means
-        Covariance of the respondents' means.
     respondent
         (MSB - MSW) / R, the covariance with run noise removed; not necessarily positive definite.
     run
@@ -37,7 +35,6 @@ class RespondentCovariance:
         R, or the weighted n0 where respondents were asked unequally often (mean over pairs of items).
     """
 
-    means: FloatArray
     respondent: FloatArray
     run: FloatArray
     runs_per_respondent: float
@@ -73,7 +70,7 @@ def respondent_covariance(cells: GroupSums, respondent_columns: Sequence[str]) -
     between = _divide(respondents.sum_of_mean_products() - cells.correction(), between_df)
     n0 = _divide(total - _divide((respondents.n**2).sum(axis=0), total), between_df)
     respondent = _divide(between - run, n0)
-    return RespondentCovariance(_covariance_of_means(respondents), respondent, run, float(np.nanmean(n0)))
+    return RespondentCovariance(respondent, run, float(np.nanmean(n0)))
 
 
 def run_covariance(cells: GroupSums) -> FloatArray:
@@ -92,10 +89,7 @@ def run_covariance(cells: GroupSums) -> FloatArray:
 
 def means_covariance(cells: GroupSums, respondent_columns: Sequence[str]) -> FloatArray:
     """Covariance of respondents' means (items, items), each pair over the respondents that answered both."""
-    return _covariance_of_means(cells.by(respondent_columns))
-
-
-def _covariance_of_means(respondents: GroupSums) -> FloatArray:
+    respondents = cells.by(respondent_columns)
     present = respondents.n > 0
     n = present.sum(axis=0)
     left = np.where(present, _divide(respondents.left, respondents.n), 0.0)

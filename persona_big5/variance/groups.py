@@ -75,8 +75,8 @@ class GroupSums:
         The G groups.
     n
         Number of observations where *both* variables are there, (G, *shape).
-    left, right
-        Sums of the first and of the second variable over those observations, (G, *shape).
+    left
+        Sums of the first variable over those observations, (G, *shape).
     products
         Sum of their products, (G, *shape).
     """
@@ -84,8 +84,12 @@ class GroupSums:
     grouping: Grouping
     n: FloatArray
     left: FloatArray
-    right: FloatArray
     products: FloatArray
+
+    @property
+    def right(self) -> FloatArray:
+        """Sums of the second variable: the first's with the pair turned round, or itself where there is but one."""
+        return self.left.swapaxes(1, 2) if self.left.ndim == 3 else self.left
 
     @property
     def columns(self) -> frozenset[str]:
@@ -108,33 +112,21 @@ class GroupSums:
     def by(self, columns: Collection[str]) -> GroupSums:
         """Add the groups up to the coarser grouping by ``columns``, a subset of this one's."""
         grouping, _, add = self.grouping.coarser(columns)
-        left = add(self.left)
-        right = left if self.right is self.left else add(self.right)
-        return GroupSums(grouping, add(self.n), left, right, add(self.products))
+        return GroupSums(grouping, add(self.n), add(self.left), add(self.products))
 
     def centred(self) -> GroupSums:
         """Subtract the overall mean of each variable: components stay what they are, and large means cost no digits."""
         total = self.n.sum(axis=0)
         total = np.where(total == 0, 1.0, total)
         a, b = self.left.sum(axis=0) / total, self.right.sum(axis=0) / total
-        left = self.left - self.n * a
-        right = left if self.right is self.left else self.right - self.n * b
-        return GroupSums(
-            self.grouping, self.n, left, right, self.products - b * self.left - a * self.right + self.n * a * b
-        )
+        products = self.products - b * self.left - a * self.right + self.n * a * b
+        return GroupSums(self.grouping, self.n, self.left - self.n * a, products)
 
     def without(self, column: str, level: int) -> GroupSums:
         """Empty the groups at one level of a column; the grouping stays."""
         keep = self.grouping.levels[:, self.grouping.columns.index(column)] != level
         mask = keep.reshape(-1, *(1,) * (self.n.ndim - 1)).astype(float)
-        left = self.left * mask
-        return GroupSums(
-            self.grouping,
-            self.n * mask,
-            left,
-            left if self.right is self.left else self.right * mask,
-            self.products * mask,
-        )
+        return GroupSums(self.grouping, self.n * mask, self.left * mask, self.products * mask)
 
 
 def distinct_rows(codes: IntArray) -> tuple[IntArray, IntArray]:
@@ -209,8 +201,7 @@ def add_up(
     """
     groups, levels = distinct_rows(codes)
     add = summing(groups, len(levels))
-    sums = add(totals)
-    return GroupSums(Grouping(columns, levels), add(n), sums, sums, add(squares))
+    return GroupSums(Grouping(columns, levels), add(n), add(totals), add(squares))
 
 
 def cross_sums(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> GroupSums:
@@ -235,7 +226,7 @@ def cross_sums(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> G
         marks = present.astype(float)
         n = marks.swapaxes(1, 2) @ marks
         left = filled.swapaxes(1, 2) @ marks
-    return GroupSums(Grouping(columns, levels), n, left, left.swapaxes(1, 2), products)
+    return GroupSums(Grouping(columns, levels), n, left, products)
 
 
 def _typical(scores: FloatArray) -> FloatArray:

@@ -11,7 +11,9 @@ import pytest
 from persona_big5.errors import NotEstimableError
 from persona_big5.variance.covariance import (
     effect_covariance,
+    means_by_group,
     means_covariance,
+    pairwise_covariance,
     pooled_covariance,
     respondent_covariance,
     run_covariance,
@@ -47,7 +49,6 @@ def test_matrices_by_level_equal_reference(two_level, reference):
     cells = cross_sums(scores, codes, ["llm", "persona"])
     found = respondent_covariance(cells, ["llm", "persona"])
     np.testing.assert_allclose(found.run, reference["S_within"], atol=1e-8)
-    np.testing.assert_allclose(found.means, reference["S_cellmeans"], atol=1e-8)
     np.testing.assert_allclose(found.respondent, reference["S_between_corrected"], atol=1e-8)
     np.testing.assert_allclose(means_covariance(cells, ["llm", "persona"]), reference["S_cellmeans"], atol=1e-8)
     assert found.runs_per_respondent == 10
@@ -59,6 +60,9 @@ def test_matrices_by_level_equal_reference(two_level, reference):
     odd = (frame["run"] % 2 == 1).to_numpy()
     np.testing.assert_allclose(split_run_covariance(scores, respondent, odd), reference["S_split_run"], atol=1e-8)
     np.testing.assert_allclose(pooled_covariance(cells), np.cov(scores.T), atol=1e-10)
+    np.testing.assert_allclose(
+        pairwise_covariance(means_by_group(scores, respondent, 480)), reference["S_cellmeans"], atol=1e-8
+    )
 
 
 def test_variances_are_the_diagonals_of_the_matrices(two_level):
