@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from persona_big5.variance.groups import FloatArray, GroupSums
 
 CLOSE_TO_ONE = 0.9999
+MOST_LOST = 0.05
+"""Share of scale scores with a missing item up to which intervals rest on the complete ones: far fewer pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +60,16 @@ def scale_correlations(
     """Correlate the scales at each level that can be had.
 
     Everything comes from covariances of items (every pair over the rows where both are there, nothing imputed).
-    Intervals: jackknife over llms and personas with at least 4 levels on Fisher's z; none for ``split_run``, which is a
-    check only.
+    Intervals: jackknife over llms and personas with at least 4 levels on Fisher's z, from scale scores of complete rows
+    where hardly any is lost that way, else from the items too; none for ``split_run``, which is a check only.
     """
     weights = answers.items.weights
     point = {level: _correlations(weights @ matrix @ weights.T) for level, matrix in matrices.items()}
-    scores = answers.scores
-    if np.isfinite(scores).all():  # sums of complete answers are the same thing in far fewer pairs
-        scores, weights = scores @ weights.T, np.eye(len(weights))
+    scores = answers.scores @ weights.T  # NaN where any item of the scale is missing
+    if np.isnan(scores).mean() <= MOST_LOST:
+        weights = np.eye(len(weights))
+    else:
+        scores = answers.scores
     cells = cross_sums(scores, answers.codes, CELL)
     levels = [level for level in point if level != "split_run"]
     replicates: dict[str, dict[str, FloatArray]] = {level: {} for level in point}

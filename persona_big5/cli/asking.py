@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from contextlib import contextmanager
 from decimal import Decimal
 from math import isfinite
@@ -169,12 +168,12 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
 
 
 def _plain_lines() -> Callable[[Progress], None]:
-    shown = time.monotonic()
+    shown = 0.0  # seconds of asking at the last line
 
     def show(progress: Progress) -> None:
         nonlocal shown
-        if time.monotonic() - shown >= _PLAIN_LINE_EVERY:
-            shown = time.monotonic()
+        if progress.seconds - shown >= _PLAIN_LINE_EVERY:
+            shown = progress.seconds
             left = progress.seconds / max(progress.done, 1) * (progress.total - progress.done)
             counts = f"{progress.done:,} of {progress.total:,} calls"
             typer.echo(f"{counts}, {_detail(progress)}, about {left:.0f} s left", err=True)
