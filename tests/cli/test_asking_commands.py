@@ -235,12 +235,11 @@ def test_every_command_has_help_with_an_example(pb5):
         assert f"persona-big5 {command} " in out
 
 
-def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(capsys, monkeypatch):
-    clock = iter([0.0, 1.0, 6.0, 6.0])
-    monkeypatch.setattr(asking.time, "monotonic", lambda: next(clock))
+def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(capsys):
     with asking._progress() as show:
         show(Progress(done=1, total=10, seconds=0.5, cost=0.0, dropped=()))
         show(Progress(done=5, total=10, seconds=5.0, cost=0.25, dropped=("gone",)))
+        show(Progress(done=6, total=10, seconds=9.9, cost=0.3, dropped=("gone",)))
 
     assert capsys.readouterr().err == "5 of 10 calls, 1.0/s, 0.2500 USD, dropped: gone, about 5 s left\n"
 
