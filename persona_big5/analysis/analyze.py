@@ -72,7 +72,10 @@ class Analysis:
     def write(self, folder: str | PathLike[str]) -> None:
         """Write ``analysis.json`` (strict JSON) and one Parquet file per table into ``folder``."""
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"{folder} cannot be made ({error.strerror}); name another folder") from error
         for name, table in self.tables.items():
             table.to_parquet(folder / f"{name}.parquet", index=False)
         text = json.dumps(self.document, indent=1, allow_nan=False, ensure_ascii=False)

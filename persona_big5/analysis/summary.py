@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+MOST_NAMED = 12
 LEVELS_SHOWN = ("pooled", "means", "respondent", "run")
 
 
@@ -26,9 +28,23 @@ def summary(document: dict[str, Any]) -> str:
         *_factors(document),
         *_scales(document),
     ]
-    if data["warnings"]:
-        lines += ["Mind:", *(f"  - {warning}" for warning in data["warnings"])]
+    minded = [*data["warnings"], *_left_out(data["dropped_items"])]
+    if minded:
+        lines += ["Mind:", *(f"  - {warning}" for warning in minded)]
     return "\n".join(lines)
+
+
+def _left_out(dropped: list[dict[str, str]]) -> list[str]:
+    """Name the items left out, those with the same reason together; many are counted."""
+    by_reason: dict[str, list[str]] = {}
+    for entry in dropped:
+        by_reason.setdefault(re.sub(r"reliability -?[\d.]+ <", "reliability <", entry["reason"]), []).append(
+            entry["item"]
+        )
+    return [
+        f"left out, {reason}: {', '.join(items[:MOST_NAMED])}{' and more' if len(items) > MOST_NAMED else ''}"
+        for reason, items in by_reason.items()
+    ]
 
 
 def _variance(document: dict[str, Any]) -> list[str]:
@@ -73,5 +89,5 @@ def _scales(document: dict[str, Any]) -> list[str]:
     for scale, found in document["reliability"].items():
         shown = [found["alpha"], found["g"], found["r_positive_negative"]]
         alpha, g, r = ("" if value is None else f"{value:.2f}" for value in shown)
-        lines.append(f"  {scale[:14]:<14}{alpha:>4}{g:>7}{found['n_items']:>7}{found['n_reversed']:>10}{r:>8}")
+        lines.append(f"  {scale[:13]:<14}{alpha:>4}{g:>7}{found['n_items']:>7}{found['n_reversed']:>10}{r:>8}")
     return [*lines, ""]

@@ -53,7 +53,7 @@ def new(
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as out:
             out.write(
-                re.sub(r"^study:.*$", f"study: {name}  # results go to results/{name}/", text, flags=re.MULTILINE)
+                re.sub(r"^study:.*$", f'study: "{name}"  # results go to results/{name}/', text, flags=re.MULTILINE)
             )
     except FileExistsError as error:
         raise PersonaBig5Error(f"{file} exists and is left as it is; give another name") from error

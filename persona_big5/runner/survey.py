@@ -140,10 +140,12 @@ def run_study(
     AccessError
         No llm could be asked; the message says why for each. What was stored stays.
     PersonaBig5Error
-        A cost limit is set and the price of an llm is unknown.
+        A cost limit is set and the price of an llm is unknown; or the wave has no name.
     StoreError
         The database cannot be written to.
     """
+    if not wave.strip():
+        raise PersonaBig5Error("a wave needs a name, for example the date: --wave 2026-11")
     survey = _Survey(
         study=study,
         database=Path(db),

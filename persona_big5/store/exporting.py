@@ -29,21 +29,28 @@ def export(path: str | PathLike[str], out: str | PathLike[str]) -> int:
     Raises
     ------
     DataError
-        The name of the file ends in neither ``.parquet`` nor ``.csv``.
+        The name of the file ends in neither ``.parquet`` nor ``.csv``, or it cannot be written there.
     """
     out = Path(out)
     if out.suffix not in (".parquet", ".csv"):
         raise DataError(f"{out}: name a file that ends in .parquet or .csv")
-    out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_name(out.name + ".unfinished")
-    with connect_reading(path) as connection:
-        rows = connection.sql("SELECT * FROM long").order("ALL")
-        if out.suffix == ".parquet":
-            rows.write_parquet(str(unfinished), compression="zstd")
-        else:
-            rows.project(_without_formulas(rows)).write_csv(str(unfinished))
-        count = connection.execute("SELECT count(*) FROM long").fetchone()
-    unfinished.replace(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.touch()
+    except OSError as error:
+        raise DataError(f"{out} cannot be written ({error.strerror}: {error.filename}); name another place") from error
+    try:
+        with connect_reading(path) as connection:
+            rows = connection.sql("SELECT * FROM long").order("ALL")
+            if out.suffix == ".parquet":
+                rows.write_parquet(str(unfinished), compression="zstd")
+            else:
+                rows.project(_without_formulas(rows)).write_csv(str(unfinished))
+            count = connection.execute("SELECT count(*) FROM long").fetchone()
+        unfinished.replace(out)
+    finally:
+        unfinished.unlink(missing_ok=True)
     return int(count[0]) if count else 0
 
 

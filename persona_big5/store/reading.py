@@ -91,6 +91,10 @@ def sql(path: str | PathLike[str], query: str) -> tuple[list[str], list[tuple[An
             return [column[0] for column in result.description or ()], result.fetchall()
         except duckdb.Error as error:
             raise StoreError(f"the query failed: {error}") from error
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C
+                raise KeyboardInterrupt from error
+            raise
 
 
 def long_table(path: str | PathLike[str]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from planted_tables import long_table
 
 from persona_big5.analysis import analyze_table
 from persona_big5.analysis.answers import lay_out
+from persona_big5.analysis.summary import summary
 from persona_big5.errors import DataError
 from persona_big5.factors.congruence import tucker_phi
 from persona_big5.simulation.population import POPULATION
@@ -120,6 +121,7 @@ def test_constant_and_unanswered_items_are_dropped_and_named():
     named = {entry["item"]: entry["reason"] for entry in found["data"]["dropped_items"]}
     assert named["i1"] == "always answered alike"
     assert named["i2"] == "never answered"
+    assert "left out, never answered: i2" in summary(found)
 
 
 def test_unequal_response_scales_are_brought_to_one_width():

@@ -228,6 +228,13 @@ def test_rescore_reads_stored_replies_with_the_present_parser(pb5, asked, monkey
     assert "answered" not in states
 
 
+def test_a_wave_without_a_name_is_refused_before_anything_is_asked(pb5, study, db):
+    code, _, err = pb5("run", study, "--db", db, "--wave", " ")
+    assert code == 2
+    assert "a wave needs a name" in err
+    assert not db.exists()
+
+
 def test_every_command_has_help_with_an_example(pb5):
     for command in ("run", "status", "sql", "import", "export", "rescore"):
         code, out, _ = pb5(command, "--help")

@@ -69,6 +69,12 @@ def test_new_writes_a_study_that_passes_its_check_and_never_overwrites(pb5, tmp_
     assert written.read_text() == "mine\n"
 
 
+@pytest.mark.parametrize("name", ["2026", "null", "on", "1e5"])
+def test_new_names_a_study_as_its_file_whatever_yaml_would_read_there(pb5, tmp_path: Path, name: str) -> None:
+    assert pb5("new", f"{name}.yaml")[0] == 0
+    assert load_study(tmp_path / f"{name}.yaml").id == name
+
+
 def test_new_starts_from_a_shipped_study_or_a_file(pb5, tmp_path: Path) -> None:
     assert pb5("new", "a/b.yaml", "--from", "demo")[0] == 0
     assert load_study(tmp_path / "a/b.yaml").llms[0].name.startswith("simulated/")

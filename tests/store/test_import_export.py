@@ -72,6 +72,14 @@ def test_csv_cells_that_a_spreadsheet_would_run_are_text(database: Path, tmp_pat
     assert sorted(tmp_path.iterdir()) == [tmp_path / "out.csv"]
 
 
+def test_an_export_to_where_nothing_can_be_written_says_so(database: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"out\.csv cannot be written \(File exists: .*file\); name another place"):
+        export(database, tmp_path / "file" / "out.csv")
+    with pytest.raises(DataError, match=r"/proc/out\.csv cannot be written"):
+        export(database, "/proc/out.csv")
+
+
 def test_an_export_of_another_kind_is_refused(database: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"out\.xlsx: name a file that ends in \.parquet or \.csv"):
         export(database, tmp_path / "out.xlsx")
