@@ -27,7 +27,7 @@ from persona_big5.runner.door import open_door
 from persona_big5.runner.pace import Pace
 from persona_big5.runner.reply import Failure, Reply
 from persona_big5.runner.retry import wait_before_retry
-from persona_big5.scoring.parse import PARSER_VERSION, parse_session
+from persona_big5.scoring.parse import PARSER_VERSION, parse_reply
 from persona_big5.simulation.truth import is_simulated, truth
 from persona_big5.store import Answer, Exchange, open_for_writing, status
 from persona_big5.study import plan, session_messages
@@ -381,6 +381,7 @@ class _Survey:
             started_at=started_at,
             seconds=time.perf_counter() - start,
             error=None if failure is None else str(failure),
+            failure=None if failure is None else failure.kind,
         )
         wait = None if failure is None else wait_before_retry(failure, attempt)
         self._keep(session, exchange, failure, will_retry=wait is not None)
@@ -388,10 +389,8 @@ class _Survey:
 
     def _keep(self, session: Session, exchange: Exchange, failure: Failure | None, *, will_retry: bool) -> None:
         answers: list[Answer] = []
-        if failure is None:
-            answers = parse_session(exchange.text, exchange.finish_reason, session, exchange_id=exchange.id)
-        elif failure.kind == "filtered":
-            answers = parse_session(None, "content_filter", session, exchange_id=exchange.id)
+        if failure is None or failure.kind == "filtered":
+            answers = parse_reply(exchange, session)
         elif failure.kind in {"access", "unreachable"}:
             if not will_retry:
                 self.dropped[session.llm.id] = self._what_to_mend(session, failure)

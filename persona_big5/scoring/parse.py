@@ -10,9 +10,10 @@ from persona_big5.scoring.block import split_block
 from persona_big5.scoring.jsontext import ANSWER_KEYS, as_text, json_values
 from persona_big5.scoring.option import Reading, Shown, is_option, read_option
 from persona_big5.store import Answer
-from persona_big5.study import shown_options
+from persona_big5.study import asked_turns, shown_options
 
 if TYPE_CHECKING:
+    from persona_big5.store import Exchange
     from persona_big5.study import Session
 
 PARSER_VERSION = 1
@@ -25,20 +26,16 @@ _SKIPPED = Reading("unparsable", reason="the reply skips this statement")
 _FOUND = frozenset({"answered", "declined", "off_scale"})
 
 
-def parse_session(text: str | None, finish_reason: str | None, session: Session, *, exchange_id: str) -> list[Answer]:
-    """Read one reply: an answer for every administration of the session, in its order.
+def parse_reply(exchange: Exchange, session: Session) -> list[Answer]:
+    """Read one reply: an answer for every administration that its turn of the session asks, in their order.
 
     Parameters
     ----------
-    text
-        The reply as it came; None is an empty one.
-    finish_reason
-        As the provider gave it; ``content_filter`` makes every answer ``refused``, ``length`` makes what has no answer
-        ``truncated``.
+    exchange
+        Its ``text`` is read as it came; None is an empty reply. A ``finish_reason`` or ``failure`` that tells of the
+        provider's content filter makes every answer ``refused``, ``length`` makes what has no answer ``truncated``.
     session
         What was asked.
-    exchange_id
-        The exchange the reply came in.
 
     Returns
     -------
@@ -47,32 +44,36 @@ def parse_session(text: str | None, finish_reason: str | None, session: Session,
         has a reason. Never raises, whatever the text. Compared with 146 replies of 39 llms that two raters agreed on:
         97 % the same, none read as another option than the raters saw.
     """
-    visible, thought_open = _without_thoughts(text or "")
-    cut = thought_open or finish_reason == "length"
-    if finish_reason == "content_filter":
-        readings = [(Reading("refused", reason="the provider's content filter"), text)] * len(session.administrations)
+    asked = asked_turns(session)[exchange.turn - 1].administrations
+    text, visible, thought_open = exchange.text, *without_thoughts(exchange.text or "")
+    cut = thought_open or exchange.finish_reason == "length"
+    if exchange.finish_reason == "content_filter" or exchange.failure == "filtered":
+        readings = [(Reading("refused", reason="the provider's content filter"), text)] * len(asked)
+    elif not asked:
+        readings = []
     elif session.layout == "block":
         readings = _read_block(visible, session, cut=cut)
     else:
-        administration = session.administrations[0]
+        administration = asked[0]
         shown = tuple(shown_options(session, administration))
         reading = _read_one(visible, shown, administration.item.text)
         readings = [(_if_cut(reading, visible, shown) if cut else reading, text)]
     return [
         Answer(
             administration=administration.id,
-            exchange=exchange_id,
+            exchange=exchange.id,
             state=reading.state,
             raw_response=raw,
             score=reading.score,
             reason=reading.reason,
             parser_version=PARSER_VERSION,
+            scored_from="reply" if reading.state == "answered" else None,
         )
-        for administration, (reading, raw) in zip(session.administrations, readings, strict=True)
+        for administration, (reading, raw) in zip(asked, readings, strict=True)
     ]
 
 
-def _without_thoughts(text: str) -> tuple[str, bool]:
+def without_thoughts(text: str) -> tuple[str, bool]:
     """Return what is said outside of thoughts, and whether a thought was never closed."""
     said: list[str] = []
     start, thinking = 0, False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from persona_big5.scoring.parse import PARSER_VERSION, parse_session
+from persona_big5.scoring.parse import PARSER_VERSION, parse_reply
 from persona_big5.store import exchanges, open_for_writing
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def rescore(db_path: str | PathLike[str]) -> RescoreSummary:
 
     def reread() -> Iterator[Answer]:
         for session, exchange in exchanges(db_path):
-            answers = parse_session(exchange.text, exchange.finish_reason, session, exchange_id=exchange.id)
+            answers = parse_reply(exchange, session)
             counts["replies"] += 1
             counts["answers"] += len(answers)
             yield from answers

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
     Migration = Callable[[duckdb.DuckDBPyConnection], None]
 
+FROM_LOG_PROBABILITIES = (
+    "option_mass", "option_entropy", "score_low", "score_high", "sampling_variance_low", "sampling_variance_high",
+)  # fmt: skip
+"""Columns of an answer that log-probabilities give."""
+
 _RECORD = """
 CREATE TABLE IF NOT EXISTS persona_big5_migration (
     version    INTEGER PRIMARY KEY,
@@ -28,7 +33,18 @@ def first_schema(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(files("persona_big5.store").joinpath("schema.sql").read_text(encoding="utf-8"))
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_schema,)
+def probabilities_and_failures(connection: duckdb.DuckDBPyConnection) -> None:
+    """Keep kinds of failure, thoughts, log-probabilities, and what is read from these; the view shows the latter."""
+    for column in ("failure VARCHAR", "thoughts VARCHAR", "logprobs JSON"):
+        connection.execute(f"ALTER TABLE exchange ADD COLUMN {column}")
+    connection.execute("ALTER TABLE answer ADD COLUMN scored_from VARCHAR")
+    for column in FROM_LOG_PROBABILITIES:
+        connection.execute(f"ALTER TABLE answer ADD COLUMN {column} DOUBLE")
+    connection.execute("UPDATE answer SET scored_from = 'reply' WHERE exchange IS NOT NULL AND state = 'answered'")
+    connection.execute(files("persona_big5.store").joinpath("long_view.sql").read_text(encoding="utf-8"))
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_schema, probabilities_and_failures)
 """Version n is reached by the n-th function; a published one is never changed."""
 
 

@@ -38,10 +38,10 @@ def plan_rows(sessions: Iterable[Session]) -> Iterator[tuple[object, ...]]:
         respondent = (session.llm.id, session.variant.id, session.persona.id, session.context.id)
         manner = (
             session.wording, session.option_order, session.answer_mode, session.format, session.reasoning,
-            session.layout, session.wave, session.occasion, session.run,
+            session.layout, session.wave,
         )  # fmt: skip
         for asked in session.administrations:
-            key = (*respondent, asked.item.id, *manner)
+            key = (*respondent, asked.item.id, *manner, asked.occasion, session.run)
             yield asked.id, session.questionnaire.id, *key, session.id, asked.position, session.seed
 
 

@@ -18,20 +18,21 @@ if TYPE_CHECKING:
 
 _ROWS_AT_ONCE = 1000
 _SESSION_FIELDS = (
-    "wording", "option_order", "answer_mode", "format", "reasoning", "layout", "wave", "occasion", "run", "seed",
+    "wording", "option_order", "answer_mode", "format", "reasoning", "layout", "wave", "run", "seed",
 )  # fmt: skip
 _EXCHANGE_FIELDS = (
     "session", "turn", "attempt", "text", "finish_reason", "model_returned", "fingerprint", "tokens_in", "tokens_out",
-    "tokens_reasoning", "cost", "seconds", "error",
+    "tokens_reasoning", "cost", "seconds", "error", "failure", "thoughts",
 )  # fmt: skip
 _REPLIES = """
 WITH asked AS (
     SELECT
         session, study_version, llm, variant, persona, context, questionnaire, wording, option_order, answer_mode,
-        format, reasoning, layout, wave, occasion, run, seed,
+        format, reasoning, layout, wave, run, seed,
         list(administration ORDER BY position) AS administrations,
         list(item_id ORDER BY position) AS items,
-        list(position ORDER BY position) AS positions
+        list(position ORDER BY position) AS positions,
+        list(occasion ORDER BY position) AS occasions
     FROM administration SEMI JOIN exchange USING (session)
     GROUP BY ALL)
 SELECT * FROM exchange JOIN asked USING (session) SEMI JOIN answer USING (exchange)
@@ -85,12 +86,12 @@ class _Registered:
         )
 
     def _administrations(self, questionnaire: Questionnaire, row: dict[str, Any]) -> tuple[Administration, ...]:
-        asked = zip(row["administrations"], row["items"], row["positions"], strict=True)
+        asked = zip(row["administrations"], row["items"], row["positions"], row["occasions"], strict=True)
         administrations = []
-        for identifier, item_id, position in asked:
+        for identifier, item_id, position, occasion in asked:
             item = self._items[questionnaire.id, item_id]
             scale = questionnaire.response_scales[item.response_scale]
-            administrations.append(Administration(id=identifier, item=item, response_scale=scale, position=position))
+            administrations.append(Administration(identifier, item, scale, position, occasion))
         return tuple(administrations)
 
 
@@ -101,5 +102,6 @@ def _exchange(row: dict[str, Any]) -> Exchange:
         parameters_sent=json.loads(row["parameters_sent"]),
         parameters_dropped=json.loads(row["parameters_dropped"]),
         started_at=f"{row['started_at'].isoformat()}+00:00",
+        logprobs=None if row["logprobs"] is None else json.loads(row["logprobs"]),
         **{name: row[name] for name in _EXCHANGE_FIELDS},
     )

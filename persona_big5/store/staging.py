@@ -32,6 +32,9 @@ _SHAPE = json.dumps(
             "started_at": "TIMESTAMP",
             "seconds": "DOUBLE",
             "error": "VARCHAR",
+            "failure": "VARCHAR",
+            "thoughts": "VARCHAR",
+            "logprobs": "JSON",
         },
         "answers": [
             {
@@ -42,6 +45,13 @@ _SHAPE = json.dumps(
                 "score": "DOUBLE",
                 "reason": "VARCHAR",
                 "parser_version": "INTEGER",
+                "scored_from": "VARCHAR",
+                "option_mass": "DOUBLE",
+                "option_entropy": "DOUBLE",
+                "score_low": "DOUBLE",
+                "score_high": "DOUBLE",
+                "sampling_variance_low": "DOUBLE",
+                "sampling_variance_high": "DOUBLE",
             }
         ],
     }

@@ -15,7 +15,7 @@ from persona_big5.errors import StoreError
 from persona_big5.store.database import PATIENCE, BusyError, attached, bring_up_to_date, create
 from persona_big5.store.journal import Journal, as_line
 from persona_big5.store.lock import writer_lock
-from persona_big5.store.migrations import MIGRATIONS
+from persona_big5.store.migrations import FROM_LOG_PROBABILITIES, MIGRATIONS
 from persona_big5.store.reading import connect_reading
 from persona_big5.store.records import OPEN_STATES
 from persona_big5.store.registering import PLAN_SCHEMA, plan_rows, register_study
@@ -39,13 +39,16 @@ ANSWER_SCHEMA = pa.schema(
         ("score", pa.float64()),
         ("reason", pa.string()),
         ("parser_version", pa.int32()),
+        ("scored_from", pa.string()),
+        *((column, pa.float64()) for column in FROM_LOG_PROBABILITIES),
     ]
 )
 
 _SAME_EXCHANGE = "FROM reread JOIN store.answer AS old USING (administration, exchange)"
 _CHANGED = f"""
 SELECT count(*) {_SAME_EXCHANGE}
-WHERE (reread.state, reread.raw_response, reread.score) IS DISTINCT FROM (old.state, old.raw_response, old.score)
+WHERE (reread.state, reread.raw_response, reread.score, reread.scored_from)
+    IS DISTINCT FROM (old.state, old.raw_response, old.score, old.scored_from)
 """  # noqa: S608  (a constant of ours)
 _REPLACE = "INSERT OR REPLACE INTO store.answer SELECT reread.* " + _SAME_EXCHANGE
 
@@ -158,10 +161,7 @@ class Store:
         Answers are taken one by one, and may come from `exchanges` of the same database. An answer whose administration
         has been answered by another exchange since is left out.
         """
-        rows = (
-            (a.administration, a.exchange, a.state, a.raw_response, a.score, a.reason, a.parser_version)
-            for a in answers
-        )
+        rows = (tuple(getattr(answer, column) for column in ANSWER_SCHEMA.names) for answer in answers)
         with spilled(self.path, ANSWER_SCHEMA, rows) as spill, self.connected() as connection:
             connection.read_parquet(str(spill)).create_view("reread")
             connection.begin()

@@ -36,20 +36,47 @@ be taken for an option's, and asks for one line each, ``S1: <number>`` (as JSON:
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from persona_big5.study.plan import Administration, Session
 
 MESSAGE_FORMAT = 1
 """Number of the format above. It is part of every administration's id: asking in another format is asking anew."""
 
 
-def session_messages(session: Session) -> list[dict[str, str]]:
-    """Return a session's messages, each ``{"role": system | user | assistant, "content": text}``, the question last."""
+@dataclass(frozen=True, slots=True)
+class AskedTurn:
+    """One request of a session: what the user says last, and the administrations that the reply to it answers."""
+
+    text: str
+    administrations: tuple[Administration, ...]
+
+
+def asked_turns(session: Session) -> tuple[AskedTurn, ...]:
+    """Return the turns in which a session is asked, in their order; each is one request."""
+    return (AskedTurn(_question(session), session.administrations),)
+
+
+def session_messages(session: Session, replies: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Return the messages of a session's next turn, each ``{"role": system | user | assistant, "content": text}``.
+
+    Parameters
+    ----------
+    session
+        What is asked.
+    replies
+        What the llm said in the turns before, without its thoughts.
+    """
     messages = [{"role": "system", "content": session.persona.text}] if session.persona.text else []
     messages += [{"role": turn.role, "content": turn.text} for turn in session.context.turns]
-    return [*messages, {"role": "user", "content": _question(session)}]
+    turns = asked_turns(session)
+    for turn, reply in zip(turns, replies, strict=False):
+        messages += [{"role": "user", "content": turn.text}, {"role": "assistant", "content": reply}]
+    return [*messages, {"role": "user", "content": turns[len(replies)].text}]
 
 
 def block_label(position: int) -> str:

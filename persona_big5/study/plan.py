@@ -27,22 +27,24 @@ NO_OCCASION = ""
 class Administration:
     """One planned asking of one item.
 
-    ``id`` hashes all that decides what is sent; ``position`` counts from 1 in its session.
+    ``id`` hashes all that decides what is sent; ``position`` counts from 1 in its session; ``occasion`` is ``""`` unless
+    the item is an anchor, asked repeatedly.
     """
 
     id: str
     item: Item
     response_scale: ResponseScale
     position: int
+    occasion: str
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Items asked together, in one call: an isolated item, or a block. Asked, or asked again, as a whole.
+    """Items asked together: an isolated item, a block in one call, or a conversation.
 
     ``seed`` (31 bits) is sent with the request where the provider takes one; it derives from the study's seed, the
-    respondent, the session, the run and the wave. ``option_order`` is ``forward`` or ``reversed``; ``occasion`` is
-    ``""`` unless an anchor is repeated.
+    respondent, the session, the run and the wave. ``option_order`` is ``forward``, ``reversed`` or ``rotated-K`` (the
+    first K options come last).
     """
 
     id: str
@@ -59,7 +61,6 @@ class Session:
     reasoning: str
     layout: str
     wave: str
-    occasion: str
     run: int
     seed: int
     administrations: tuple[Administration, ...]
@@ -180,7 +181,6 @@ def _session(study: Study, respondent: _Respondent, sheet: _Sheet, run: int, wav
         reasoning=design.reasoning,
         layout=design.layout,
         wave=wave,
-        occasion=NO_OCCASION,
         run=run,
         seed=_number(study.seed, "request", session_id) % 2**31,
         administrations=administrations,
@@ -191,7 +191,7 @@ def _administration(item: Item, scale: ResponseScale, position: int, asking: str
     asked = _canonical(
         {"item": item.text, "values": _whole(scale.values), "labels": scale.labels, "decline": scale.decline}
     )
-    return Administration(_hash(f"[{asking},{asked}]"), item, scale, position)
+    return Administration(_hash(f"[{asking},{asked}]"), item, scale, position, NO_OCCASION)
 
 
 def _shuffled(things: Sequence[Thing], order: Random) -> list[Thing]:

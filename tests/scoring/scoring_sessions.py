@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from persona_big5.questionnaire.model import Item, Questionnaire, ResponseScale, Scale
+from persona_big5.scoring.parse import parse_reply
+from persona_big5.store import Answer, Exchange
 from persona_big5.study.model import Context, Llm, Persona, Variant
 from persona_big5.study.plan import Administration, Session
 
@@ -54,8 +56,19 @@ def make_session(
         reasoning="off",
         layout=layout or ("isolated" if n_items == 1 else "block"),
         wave="1",
-        occasion="",
         run=1,
         seed=1,
-        administrations=tuple(Administration(f"a{i}", item, scale, i) for i, item in enumerate(items, start=1)),
+        administrations=tuple(Administration(f"a{i}", item, scale, i, "") for i, item in enumerate(items, start=1)),
     )
+
+
+def make_exchange(text: str | None, finish_reason: str | None = "stop", **fields: object) -> Exchange:
+    """Make the exchange of a session's first turn that brought this reply."""
+    blank = dict.fromkeys(name for name in Exchange.__dataclass_fields__)
+    known = {"id": "x", "session": "session", "turn": 1, "attempt": 1, "text": text, "finish_reason": finish_reason}
+    return Exchange(**{**blank, "parameters_sent": {}, "parameters_dropped": [], **known, **fields})
+
+
+def read(text: str | None, session: Session, finish_reason: str | None = "stop") -> list[Answer]:
+    """Read a reply to a session of one turn."""
+    return parse_reply(make_exchange(text, finish_reason), session)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from scoring_sessions import make_session
+from scoring_sessions import make_session, read
 
 from persona_big5.questionnaire.model import ResponseScale
-from persona_big5.scoring.parse import PARSER_VERSION, parse_session
+from persona_big5.scoring.parse import PARSER_VERSION
 
 FREQUENCY = ResponseScale(values=(0, 1, 2, 3), labels=("Never", "Sometimes", "Often", "Always"))
 YES_NO = ResponseScale(values=(0, 1), labels=("No", "Yes"))
@@ -133,7 +133,7 @@ OTHERWISE = [
 
 @pytest.mark.parametrize(("text", "score"), ANSWERED)
 def test_answered(text, score):
-    (answer,) = parse_session(text, "stop", make_session(), exchange_id="x")
+    (answer,) = read(text, make_session())
 
     assert (answer.state, answer.score, answer.reason) == ("answered", score, None)
     assert (answer.administration, answer.exchange, answer.parser_version) == ("a1", "x", PARSER_VERSION)
@@ -142,7 +142,7 @@ def test_answered(text, score):
 
 @pytest.mark.parametrize(("text", "state"), OTHERWISE)
 def test_not_answered(text, state):
-    (answer,) = parse_session(text, "stop", make_session(), exchange_id="x")
+    (answer,) = read(text, make_session())
 
     assert (answer.state, answer.score) == (state, None)
     assert answer.reason
@@ -151,9 +151,9 @@ def test_not_answered(text, state):
 def test_letters_count_options_as_displayed():
     session = make_session(option_order="reversed")
 
-    assert parse_session("(a)", "stop", session, exchange_id="x")[0].score == 5
-    assert parse_session("(b) Agree", "stop", session, exchange_id="x")[0].score == 4
-    assert parse_session("(b) Disagree", "stop", session, exchange_id="x")[0].state == "unparsable"
+    assert read("(a)", session)[0].score == 5
+    assert read("(b) Agree", session)[0].score == 4
+    assert read("(b) Disagree", session)[0].state == "unparsable"
 
 
 @pytest.mark.parametrize(
@@ -174,18 +174,18 @@ def test_letters_count_options_as_displayed():
     ],
 )
 def test_other_scales(scale, text, score):
-    assert parse_session(text, "stop", make_session(scale=scale), exchange_id="x")[0].score == score
+    assert read(text, make_session(scale=scale))[0].score == score
 
 
 def test_no_as_a_word_is_no_answer():
-    assert parse_session("I have no idea", "stop", make_session(scale=YES_NO), exchange_id="x")[0].state == "unparsable"
+    assert read("I have no idea", make_session(scale=YES_NO))[0].state == "unparsable"
 
 
 def test_a_statement_that_names_an_option_is_no_answer_when_repeated():
     session = make_session(2)
     text = "S1: I like to start lively conversations. 2\nS2: I agree with whatever others say. 1"
 
-    assert [answer.score for answer in parse_session(text, "stop", session, exchange_id="x")] == [2, 1]
+    assert [answer.score for answer in read(text, session)] == [2, 1]
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_a_statement_that_names_an_option_is_no_answer_when_repeated():
 def test_how_the_reply_ended(text, finish_reason, scale, state):
     session = make_session(scale=scale) if scale else make_session()
 
-    assert parse_session(text, finish_reason, session, exchange_id="x")[0].state == state
+    assert read(text, session, finish_reason)[0].state == state
 
 
 BLOCKS = [
@@ -242,7 +242,7 @@ BLOCKS = [
 
 @pytest.mark.parametrize("text", BLOCKS)
 def test_blocks(text):
-    answers = parse_session(text, "stop", make_session(4), exchange_id="x")
+    answers = read(text, make_session(4))
 
     assert [answer.administration for answer in answers] == ["a1", "a2", "a3", "a4"]
     assert [answer.score for answer in answers] == [4, 2, 5, 1]
@@ -269,7 +269,7 @@ def test_blocks(text):
     ],
 )
 def test_blocks_in_part(text, finish_reason, states):
-    answers = parse_session(text, finish_reason, make_session(4), exchange_id="x")
+    answers = read(text, make_session(4), finish_reason)
 
     assert [answer.state for answer in answers] == states.split()
     assert all(answer.reason for answer in answers if answer.state != "answered")
@@ -278,5 +278,5 @@ def test_blocks_in_part(text, finish_reason, states):
 def test_a_block_of_one_is_read_with_or_without_its_label():
     session = make_session(1, layout="block")
 
-    assert parse_session("S1: 4", "stop", session, exchange_id="x")[0].score == 4
-    assert parse_session("4", "stop", session, exchange_id="x")[0].score == 4
+    assert read("S1: 4", session)[0].score == 4
+    assert read("4", session)[0].score == 4

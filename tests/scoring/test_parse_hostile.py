@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from scoring_sessions import make_session
+from scoring_sessions import make_session, read
 
-from persona_big5.scoring.parse import parse_session
 
 LONG = 100_000
 
@@ -51,7 +50,7 @@ LONG = 100_000
 @pytest.mark.parametrize("n_items", [1, 3])
 def test_is_read_at_once_and_never_as_a_choice(text, n_items):
     start = time.process_time()
-    answers = parse_session(text, "stop", make_session(n_items), exchange_id="x")
+    answers = read(text, make_session(n_items))
 
     assert time.process_time() - start < 1.5
     assert len(answers) == n_items

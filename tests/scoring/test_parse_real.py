@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 
-from scoring_sessions import make_session
+from scoring_sessions import make_session, read
 
 from persona_big5.questionnaire.model import ResponseScale
-from persona_big5.scoring.parse import parse_session
 
 AS_LABEL = {"refused": "refusal", "truncated": "truncated"}
 
@@ -28,7 +27,7 @@ def test_agreement_with_the_raters(shared):
     same, read_as_another = 0, []
 
     for row in rows:
-        (answer,) = parse_session(row["response"], None, _session(row["options"]), exchange_id=row["id"])
+        (answer,) = read(row["response"], _session(row["options"]), None)
         label = f"{answer.score:g}" if answer.state == "answered" else AS_LABEL.get(answer.state, "unparsable")
         same += label == row["label"]
         if answer.state == "answered" and label != row["label"]:

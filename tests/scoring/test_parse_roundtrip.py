@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from scoring_sessions import make_session
+from scoring_sessions import make_session, read
 
 from persona_big5.questionnaire.model import ResponseScale
-from persona_big5.scoring.parse import parse_session
 from persona_big5.simulation.phrasing import FORMS, OPENERS, Choice, phrase_block, phrase_json, phrase_one
 from persona_big5.study import block_label, shown_options
 
@@ -58,7 +57,7 @@ def test_one(scale, order, form, opener, data):
     place = data.draw(st.integers(0, len(shown_options(session, administration)) - 1))
     choice = _choice(session, administration, place)
 
-    (answer,) = parse_session(phrase_one(choice, form, opener), "stop", session, exchange_id="x")
+    (answer,) = read(phrase_one(choice, form, opener), session)
 
     assert (answer.state, answer.score) == _expected(choice)
 
@@ -69,7 +68,7 @@ def test_block(scale, order, form, opener, one_line, data):
     last = len(shown_options(session, session.administrations[0])) - 1
     choices = [_choice(session, one, data.draw(st.integers(0, last))) for one in session.administrations]
 
-    answers = parse_session(phrase_block(choices, form, opener, one_line=one_line), "stop", session, exchange_id="x")
+    answers = read(phrase_block(choices, form, opener, one_line=one_line), session)
 
     assert [(answer.state, answer.score) for answer in answers] == [_expected(choice) for choice in choices]
 
@@ -80,7 +79,7 @@ def test_json(scale, order, opener, fenced, n_items, data):
     last = len(shown_options(session, session.administrations[0])) - 1
     choices = [_choice(session, one, data.draw(st.integers(0, last))) for one in session.administrations]
 
-    answers = parse_session(phrase_json(choices, opener, fenced=fenced), "stop", session, exchange_id="x")
+    answers = read(phrase_json(choices, opener, fenced=fenced), session)
 
     assert [(answer.state, answer.score) for answer in answers] == [_expected(choice) for choice in choices]
 
@@ -89,7 +88,7 @@ def test_json(scale, order, opener, fenced, n_items, data):
 def test_any_text_is_read_without_an_error_and_never_beyond_the_scale(text, finish_reason, n_items):
     session = make_session(n_items)
 
-    answers = parse_session(text, finish_reason, session, exchange_id="x")
+    answers = read(text, session, finish_reason)
 
     assert len(answers) == n_items
     assert all((answer.score in {1, 2, 3, 4, 5}) == (answer.state == "answered") for answer in answers)

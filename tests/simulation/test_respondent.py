@@ -13,19 +13,25 @@ import numpy as np
 import pytest
 
 from persona_big5.questionnaire import read_questionnaire, shipped
-from persona_big5.scoring.parse import parse_session
+from persona_big5.scoring.parse import parse_reply
 from persona_big5.simulation.draws import normal, uniform
 from persona_big5.simulation.library import KnownItem, known_item, persona_anchor
 from persona_big5.simulation.population import POPULATION, Population
 from persona_big5.simulation.respondent import respond
 from persona_big5.simulation.traits import Respondent, acquiescence, loading, persistent_answer, trait
 from persona_big5.simulation.truth import is_simulated, truth
+from persona_big5.store import Exchange
 from persona_big5.study import load_study, plan, session_messages
 
 QUIET = Population(
     mood_sd=0.0, format_mood_sd=0.0, noise_sd=0.0, wording_sd=0.0, position_bias=0.0, refusal=0.0, call_refusal=0.0
 )
 """Nothing is drawn anew: the same respondent answers an item the same way in every session."""
+
+
+def _read_text(text, session):
+    blank = dict.fromkeys(Exchange.__dataclass_fields__)
+    return parse_reply(Exchange(**{**blank, "id": "x", "turn": 1, "text": text, "finish_reason": "stop"}), session)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +53,7 @@ def first_run(sessions):
 def _read(session, population):
     name = session.variant.name or session.llm.name
     text = respond(name, session_messages(session), {"seed": session.seed}, population=population)
-    return parse_session(text, "stop", session, exchange_id="x")
+    return _read_text(text, session)
 
 
 def test_draws_are_uniform_and_normal():
@@ -150,7 +156,7 @@ def test_the_mood_of_a_session_moves_all_items_the_same_way(sessions):
     rows = []
     for seed in range(60):
         text = respond(name, messages, {"seed": seed}, population=moody)
-        rows.append([answer.score for answer in parse_session(text, "stop", sessions[0], exchange_id="x")])
+        rows.append([answer.score for answer in _read_text(text, sessions[0])])
     scores = np.array(rows)
     moving = scores[:, scores.std(axis=0) > 0.3]
 

@@ -86,6 +86,7 @@ def make_sessions(study: Study, *, wave: str = "1", block: bool = False) -> Iter
                         item=item,
                         response_scale=AGREE,
                         position=position,
+                        occasion="",
                     )
                     for position, item in enumerate(group, start=1)
                 )
@@ -104,7 +105,6 @@ def make_sessions(study: Study, *, wave: str = "1", block: bool = False) -> Iter
                     reasoning="off",
                     layout="block" if block else "isolated",
                     wave=wave,
-                    occasion="",
                     run=run,
                     seed=int(_hash("seed", run), 16) % 2**31,
                     administrations=administrations,

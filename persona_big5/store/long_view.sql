@@ -1,0 +1,19 @@
+-- The long table: one row per administration that is in force, asked or not.
+CREATE OR REPLACE VIEW long AS
+SELECT
+    a.llm, a.variant, a.persona, a.context, a.item_id, a.wording, a.option_order, a.answer_mode, a.format, a.reasoning,
+    a.layout, a.wave, a.occasion, a.run,
+    item.scale, item.keyed, item.score_min, item.score_max,
+    a.session, a.position,
+    answer.raw_response, coalesce(answer.state, 'not_asked') AS state, answer.score, answer.scored_from,
+    answer.option_mass, answer.option_entropy, answer.score_low, answer.score_high,
+    answer.sampling_variance_low, answer.sampling_variance_high,
+    llm.family, llm.size, variant.recipe, variant.training_seed, persona.persona_group, variant.tags
+FROM administration AS a
+LEFT JOIN answer USING (administration)
+LEFT JOIN item
+    ON item.study_version = a.study_version AND item.questionnaire = a.questionnaire AND item.item_id = a.item_id
+LEFT JOIN llm ON llm.study_version = a.study_version AND llm.llm = a.llm
+LEFT JOIN variant ON variant.study_version = a.study_version AND variant.llm = a.llm AND variant.variant = a.variant
+LEFT JOIN persona ON persona.study_version = a.study_version AND persona.persona = a.persona
+WHERE NOT a.superseded;
