@@ -1,4 +1,4 @@
-"""Response style: how much of the answers is agreeing with anything, and how much is choosing the ends."""
+"""Response style: agreeing with anything, choosing the ends, choosing a place in the list of options."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ import pandas as pd
 from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.factors.matrices import checked_scores
 from persona_big5.validity.reliability import check_keys, mean_of_answered
+from persona_big5.variance.covariance import means_by_group
+from persona_big5.variance.groups import distinct_rows, summing
+from persona_big5.variance.jackknife import FEWEST_LEVELS, Replicates, interval
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+ROUNDING = 1e-12
+"""Sums of squares below are no variation but rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +155,246 @@ def extremity(
     answered = ~np.isnan(scores)
     at_end = (scores == low) | (scores == high)
     return float(at_end[answered].mean()) if answered.any() else None
+
+
+@dataclass(frozen=True, slots=True)
+class PositionBias:
+    """What the place of an option in the list does to answers, from asking with the options in both orders.
+
+    Attributes
+    ----------
+    mean, ci_low, ci_high
+        Displacement towards the end of the list, relative to half the response scale, with its 95 % interval: -1 where
+        the first option shown is always chosen, 1 where it is the last, 0 where the order does not matter on average.
+    share_of_variance
+        Of what answers to one item differ in, over cells and the two orders, the share that the order makes: 1 where
+        only the place decides, 0 where only the option does. None where answers do not differ.
+    share_ci_low, share_ci_high
+        Its 95 % interval, within 0 and 1.
+    noise_removed
+        Whether run noise, which would pull that share towards 1/2, is taken off; it cannot be where each cell was asked
+        once in each order.
+    agreement, agreement_ci_low, agreement_ci_high
+        Mean product of the answers in the two orders, each from the middle of the response scale in halves of its
+        width: 1 where the same end is chosen in whatever order, -1 where the same place is; below 0 the place decides
+        more than the option does. Free of run noise, because the two answers are independent of each other.
+    r_between_orders
+        Correlation of the answers in the two orders over cell x item, each item's mean in each order removed. None
+        where answers in one of the orders do not differ between cells.
+    r_ci_low, r_ci_high
+        Its 95 % interval.
+    mean_forward, mean_reversed
+        Mean answers in the two orders, in the unit of the scores.
+    n_items, n_cells
+        Items and cells with answers in both orders.
+    """
+
+    mean: float
+    ci_low: float
+    ci_high: float
+    share_of_variance: float | None
+    share_ci_low: float
+    share_ci_high: float
+    noise_removed: bool
+    agreement: float
+    agreement_ci_low: float
+    agreement_ci_high: float
+    r_between_orders: float | None
+    r_ci_low: float
+    r_ci_high: float
+    mean_forward: float
+    mean_reversed: float
+    n_items: int
+    n_cells: int
+
+    def __str__(self) -> str:
+        r = "undefined" if self.r_between_orders is None else f"{self.r_between_orders:.2f}"
+        return (
+            f"displacement {self.mean:+.2f}: mean answer {self.mean_forward:.2f} forward, {self.mean_reversed:.2f} "
+            f"reversed; r between the orders {r} ({self.n_items} items, {self.n_cells} cells)"
+        )
+
+
+def position_bias(
+    scores: NDArray[np.float64],
+    cell: NDArray[np.int64],
+    order: Sequence[str] | NDArray[np.object_],
+    score_min: NDArray[np.float64],
+    score_max: NDArray[np.float64],
+    levels: Mapping[str, NDArray[np.int64]],
+) -> PositionBias:
+    """Position bias, from cells asked with the options ``forward`` (lowest score first) and ``reversed``.
+
+    Parameters
+    ----------
+    scores
+        Shape (N runs, p items), raw direction; NaN is a missing answer. Missing rule: for each item the cells that
+        answered it in both orders; items count alike.
+    cell
+        Number of the cell of each row (N,): a respondent in one context and wording.
+    order
+        Option order of each row (N,). Orders other than ``forward`` and ``reversed`` do not mirror each other and are
+        left aside.
+    score_min, score_max
+        Ends of each item's response scale (p,).
+    levels
+        Levels of the facets over which intervals generalise, each (N,) and constant within a cell; those with fewer
+        than 4 levels are not resampled. Without any, ends of intervals are NaN.
+
+    Raises
+    ------
+    DataError
+        When the arguments do not fit each other, or a response scale has no width.
+    NotEstimableError
+        When no cell answered an item in both orders: then the place of an option cannot be told from its content.
+
+    Notes
+    -----
+    With f and r a cell's mean answers to an item in the two orders, from the middle of the response scale in halves of
+    its width, c = (f + r)/2 follows the option and d = (f - r)/2 its place. `mean` is the mean of d. The share is
+    P / (P + C), P the mean of d^2 and C the variance of c over cells, each less the sampling variance of d and c (from
+    runs of one cell in one order, pooled over cells), averaged over items and truncated at 0. The agreement is the mean
+    of f * r = c^2 - d^2. Intervals by leaving out one level of each facet in turn (``variance.jackknife``). Checked by
+    recovery of planted values.
+    """
+    scores = checked_scores(scores)
+    low, high = _checked_ends(score_min, score_max, scores.shape[1])
+    middle, half = (low + high) / 2, (high - low) / 2
+    forward, backward, error, noise_known = _in_both_orders(
+        (scores - middle) / half, cell, np.asarray(order, dtype=object)
+    )
+    answered = np.isfinite(forward).any(axis=1)
+    if not answered.any():
+        raise NotEstimableError("no cell was asked with the options both forward and reversed")
+    estimate = _compare_orders(forward, backward, error)
+    by_facet = {}
+    for facet, codes in levels.items():
+        of_cell = np.zeros(len(forward), dtype=np.int64)
+        of_cell[cell] = codes
+        present = np.unique(of_cell[answered])
+        if len(present) >= FEWEST_LEVELS:
+            kept = [of_cell != level for level in present]
+            by_facet[facet] = np.stack([_compare_orders(forward[k], backward[k], error[k]) for k in kept])
+    ends_low, ends_high = interval(estimate, Replicates(by_facet))
+    ends_low, ends_high = np.maximum(ends_low, -1.0), np.minimum(ends_high, 1.0)
+    displacement, agreement, r, share = estimate
+    return PositionBias(
+        mean=float(displacement),
+        ci_low=float(ends_low[0]),
+        ci_high=float(ends_high[0]),
+        share_of_variance=float(share) if np.isfinite(share) else None,
+        share_ci_low=float(np.maximum(ends_low[3], 0.0)),
+        share_ci_high=float(ends_high[3]),
+        noise_removed=noise_known,
+        agreement=float(agreement),
+        agreement_ci_low=float(ends_low[1]),
+        agreement_ci_high=float(ends_high[1]),
+        r_between_orders=float(r) if np.isfinite(r) else None,
+        r_ci_low=float(ends_low[2]),
+        r_ci_high=float(ends_high[2]),
+        mean_forward=_item_average(middle + half * forward),
+        mean_reversed=_item_average(middle + half * backward),
+        n_items=int(np.isfinite(forward).any(axis=0).sum()),
+        n_cells=int(answered.sum()),
+    )
+
+
+def _in_both_orders(
+    relative: NDArray[np.float64], cell: NDArray[np.int64], order: NDArray[np.object_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], bool]:
+    """Mean answers forward and reversed (cells, p), NaN unless there are both, and the sampling variance of c and of d.
+
+    The last value says whether cells were asked repeatedly in one order, so that this variance is known; else it is 0.
+    """
+    n_cells = int(cell.max(initial=-1)) + 1
+    chosen = [order == "forward", order == "reversed"]
+    in_order = [np.where(rows[:, None], relative, np.nan) for rows in chosen]
+    means = np.stack([means_by_group(answers, cell, n_cells) for answers in in_order])
+    counts = np.stack([_answers_by_group(answers, cell, n_cells) for answers in in_order])
+    both = (counts > 0).all(axis=0)
+    means[:, ~both] = np.nan
+    run_variance = _pooled_variance(np.where(chosen[0] | chosen[1], relative.T, np.nan).T, 2 * cell + chosen[1])
+    error = np.full(both.shape, np.nan)
+    error[both] = ((1 / np.maximum(counts, 1)).sum(axis=0) * np.nan_to_num(run_variance) / 4)[both]
+    return means[0], means[1], error, bool(np.isfinite(run_variance[both.any(axis=0)]).all())
+
+
+def _compare_orders(
+    forward: NDArray[np.float64], backward: NDArray[np.float64], error: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Displacement, agreement, r between the orders and share of variance, from (cells, p), NaN where not in both."""
+    content, place = (forward + backward) / 2, (forward - backward) / 2
+    n = np.isfinite(content).sum(axis=0)
+    centred = [values - _item_means(values) for values in (forward, backward, content)]
+    between = (centred[2] ** 2) * np.divide(n, n - 1, out=np.full(len(n), np.nan), where=n > 1)
+    followed = max(_item_average(between - error), 0.0)
+    placed = max(_item_average(place**2 - error), 0.0)
+    spread = np.nansum(centred[0] ** 2) * np.nansum(centred[1] ** 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r = np.float64(np.nansum(centred[0] * centred[1])) / np.sqrt(spread if spread > ROUNDING else 0.0)
+        share = np.float64(placed) / (placed + followed)
+    return np.array([_item_average(place), _item_average(forward * backward), r, share])
+
+
+def _item_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of each column over its known values, NaN without any."""
+    n = np.isfinite(values).sum(axis=0)
+    means = np.full(len(n), np.nan)
+    np.divide(np.nansum(values, axis=0), n, out=means, where=n > 0)
+    return means
+
+
+def _item_average(values: NDArray[np.float64]) -> float:
+    """Mean over items of each item's mean over cells; NaN without any."""
+    means = _item_means(values)
+    known = means[np.isfinite(means)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _answers_by_group(scores: NDArray[np.float64], groups: NDArray[np.int64], n: int) -> NDArray[np.float64]:
+    """Count the answers of each of ``n`` groups to each item, (n, p)."""
+    return summing(groups, n)(np.isfinite(scores).astype(float))
+
+
+def order_share_of_run_variance(
+    scores: NDArray[np.float64], cell: NDArray[np.int64], order: Sequence[str] | NDArray[np.object_]
+) -> float:
+    """Share of the variance between runs of one cell that the option orders make, where orders count as runs.
+
+    Parameters
+    ----------
+    scores, cell, order
+        As in `position_bias`, any orders; NaN is a missing answer and left out.
+
+    Returns
+    -------
+    1 - w / v, v the variance over all rows of a cell and w that over rows of a cell in one order, each pooled over
+    cells and averaged over items. Not truncated, so below 0 by chance.
+
+    Raises
+    ------
+    NotEstimableError
+        When no cell was asked twice in one order, or answers to one cell never differ.
+    """
+    _, codes = np.unique(np.asarray(order, dtype=str), return_inverse=True)
+    within = _pooled_variance(scores, distinct_rows(np.column_stack([cell, codes]))[0])
+    overall = _pooled_variance(scores, cell)
+    known = np.isfinite(within) & np.isfinite(overall)
+    if not known.any():
+        raise NotEstimableError("every cell was asked once in each order: order cannot be told from run noise")
+    if overall[known].sum() <= 0:
+        raise NotEstimableError("answers of one cell never differ, in whatever order")
+    return float(1 - within[known].sum() / overall[known].sum())
+
+
+def _pooled_variance(scores: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Variance within groups of each item (p,), NaN where no group has two answers."""
+    n_groups = int(groups.max(initial=-1)) + 1
+    left = scores - means_by_group(scores, groups, n_groups)[groups]
+    freedom = np.maximum(_answers_by_group(scores, groups, n_groups) - 1, 0).sum(axis=0)
+    variance = np.full(len(freedom), np.nan)
+    np.divide(np.nansum(left**2, axis=0), freedom, out=variance, where=freedom > 0)
+    return variance
 
 
 def _checked_ends(

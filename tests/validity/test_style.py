@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from persona_big5.errors import DataError, NotEstimableError
-from persona_big5.validity.style import acquiescence, extremity, overall_acquiescence
+from persona_big5.validity.style import (
+    acquiescence,
+    extremity,
+    order_share_of_run_variance,
+    overall_acquiescence,
+    position_bias,
+)
 
 KEYS = np.array([1, -1, -1, 1, 1])
 
@@ -88,3 +94,124 @@ def test_mistakes_are_named():
         acquiescence(np.ones((3, 5)), KEYS, np.ones(1), np.full(5, 5))
     with pytest.raises(DataError, match="item 1 has a response scale from 5 to 5, which has no width"):
         extremity(np.ones((3, 2)), np.array([5, 1]), np.array([5, 5]))
+
+
+LLMS, PERSONAS, RUNS, ITEMS = 4, 30, 3, 12
+
+
+def two_orders(place: float, content: float, *, place_sd: float = 0.0, noise: float = 0.3, runs: int = RUNS, seed=3):
+    """Ask 4 llms x 30 personas for 12 items on a scale from 0 to 10; ``place`` moves answers to the end of the list.
+
+    Returns the arguments of `position_bias`, scores not cut into options.
+    """
+    rng = np.random.default_rng(seed)
+    respondents = LLMS * PERSONAS
+    cell, order, _ = (axis.ravel() for axis in np.indices((respondents, 2, runs)))
+    followed = content * rng.standard_normal((respondents, ITEMS)) + np.linspace(-1, 1, ITEMS)
+    placed = place + place_sd * rng.standard_normal((respondents, ITEMS))
+    sign = np.where(order == 0, 1.0, -1.0)[:, None]
+    scores = 5 + followed[cell] + sign * placed[cell] + noise * rng.standard_normal((len(cell), ITEMS))
+    levels = {"llm": cell // PERSONAS, "persona": cell % PERSONAS}
+    return scores, cell, np.where(order == 0, "forward", "reversed"), np.zeros(ITEMS), np.full(ITEMS, 10.0), levels
+
+
+@pytest.mark.parametrize("runs", [1, RUNS])
+@pytest.mark.parametrize(("place", "content", "place_sd"), [(-3.0, 0.5, 0.4), (0.5, 2.0, 0.0), (0.0, 1.0, 1.0)])
+def test_planted_position_bias_is_recovered(place, content, place_sd, runs):
+    found = position_bias(*two_orders(place, content, place_sd=place_sd, runs=runs))
+    level = np.mean(np.linspace(-1, 1, ITEMS) ** 2)
+    noise = 0.0 if runs > 1 else 0.3**2 / 2  # stays in both parts where it cannot be told apart
+    order_variance = place**2 + place_sd**2 + noise
+    assert found.mean == pytest.approx(place / 5, abs=0.01)
+    assert found.ci_low < place / 5 < found.ci_high
+    share = order_variance / (order_variance + content**2 + noise)
+    assert found.share_of_variance == pytest.approx(share, abs=0.04)  # 3 standard errors, as below
+    assert 0 <= found.share_ci_low <= found.share_of_variance <= found.share_ci_high <= 1
+    assert found.agreement == pytest.approx((content**2 + level - place**2 - place_sd**2) / 25, abs=0.01)
+    assert found.agreement_ci_low < found.agreement < found.agreement_ci_high
+    r = (content**2 - place_sd**2) / (content**2 + place_sd**2 + 0.3**2 / runs)
+    assert found.r_between_orders == pytest.approx(r, abs=0.08)  # 3 standard errors over 1,440 pairs
+    assert (found.noise_removed, found.n_items, found.n_cells) == (runs > 1, ITEMS, LLMS * PERSONAS)
+
+
+def test_the_first_option_whatever_it_says():
+    _, cell, order, _, _, levels = two_orders(0, 0)
+    scores = np.repeat(np.where(order == "forward", 1.0, 5.0)[:, None], 4, axis=1)
+    found = position_bias(scores, cell, order, np.ones(4), np.full(4, 5.0), levels)
+    assert (found.mean, found.ci_low, found.ci_high) == (-1, -1, -1)
+    assert (found.share_of_variance, found.agreement, found.agreement_ci_high) == (1, -1, -1)
+    assert found.r_between_orders is None
+    assert (found.mean_forward, found.mean_reversed) == (1, 5)
+    assert str(found).startswith("displacement -1.00: mean answer 1.00 forward, 5.00 reversed; r between the orders un")
+
+
+def test_the_same_option_in_whatever_place():
+    _, cell, order, _, _, levels = two_orders(0, 0)
+    chosen = np.random.default_rng(1).integers(0, 2, (LLMS * PERSONAS, 4)) * 4.0 + 1
+    found = position_bias(chosen[cell], cell, order, np.ones(4), np.full(4, 5.0), levels)
+    assert (found.mean, found.share_of_variance, found.agreement) == (0, 0, 1)
+    assert found.r_between_orders == pytest.approx(1)
+
+
+def test_half_of_the_respondents_follow_the_place():
+    scores, cell, order, low, high, levels = two_orders(0, 1.5, noise=0)
+    first = np.where(order == "forward", 0.0, 10.0)[:, None]
+    found = position_bias(np.where(cell[:, None] % 2 == 0, first, scores), cell, order, low, high, levels)
+    assert found.mean == pytest.approx(-0.5, abs=0.01)
+    content, level = 1.5**2 / 25, np.mean(np.linspace(-1, 1, ITEMS) ** 2) / 25
+    assert found.share_of_variance == pytest.approx(0.5 / (0.5 + content / 2 + level / 4), abs=0.02)
+    assert found.r_between_orders == pytest.approx((content - 0.5) / (content + 0.5), abs=0.05)
+
+
+def test_cells_not_asked_in_both_orders_are_left_out_item_by_item():
+    scores, cell, order, low, high, levels = two_orders(-1, 1)
+    whole = position_bias(scores, cell, order, low, high, levels)
+    scores[(cell == 5) & (order == "reversed"), 2] = np.nan
+    scores[(cell == 6) & (order == "forward")] = np.nan
+    found = position_bias(scores, cell, order, low, high, levels)
+    assert (found.n_items, found.n_cells) == (ITEMS, LLMS * PERSONAS - 1)
+    assert found.mean == pytest.approx(whole.mean, abs=0.01)
+    rotated = position_bias(
+        np.vstack([scores, scores]), np.tile(cell, 2), np.append(order, np.full(len(order), "rotated-2")), low, high,
+        {facet: np.tile(codes, 2) for facet, codes in levels.items()},
+    )  # fmt: skip
+    assert rotated == found
+
+
+def test_intervals_cover_over_personas():
+    """True displacement -0.1 with persona SD .2: the interval over 30 personas covers it in about 95 of 100 worlds."""
+    rng = np.random.default_rng(9)
+    inside = 0
+    for _ in range(200):
+        scores, cell, order, low, high, levels = two_orders(0, 1, runs=1, noise=0.1, seed=rng.integers(1 << 30))
+        sign = np.where(order == "forward", 5.0, -5.0)
+        scores = scores + (sign * (-0.1 + 0.2 * rng.standard_normal(PERSONAS))[levels["persona"]])[:, None]
+        found = position_bias(scores, cell, order, low, high, levels)
+        inside += found.ci_low < -0.1 < found.ci_high
+    assert 0.9 <= inside / 200 <= 0.99
+
+
+def test_few_levels_leave_no_interval():
+    scores, cell, order, low, high, _ = two_orders(-1, 1)
+    found = position_bias(scores, cell, order, low, high, {"llm": cell // PERSONAS % 3})
+    assert np.isnan([found.ci_low, found.ci_high, found.agreement_ci_high, found.r_ci_low]).all()
+
+
+def test_share_of_run_variance_that_orders_make():
+    scores, cell, order, *_ = two_orders(1.0, 2.0, noise=0.5)
+    between = 1.0 * 6 / 5  # of six rows in a cell three are 1 above and three 1 below the mean
+    expected = 1 - 0.25 / (0.25 * 4 / 5 + between)
+    assert order_share_of_run_variance(scores, cell, order) == pytest.approx(expected, abs=0.01)
+    shuffled = np.random.default_rng(1).permutation(order)
+    assert order_share_of_run_variance(scores, cell, shuffled) == pytest.approx(0, abs=0.1)
+    scores, cell, order, *_ = two_orders(1.0, 2.0, runs=1)
+    with pytest.raises(NotEstimableError, match="asked once in each order"):
+        order_share_of_run_variance(scores, cell, order)
+    with pytest.raises(NotEstimableError, match="never differ"):
+        order_share_of_run_variance(np.ones((4, 1)), np.array([0, 0, 1, 1]), ["forward"] * 4)
+
+
+def test_one_order_tells_no_place_from_content():
+    scores, cell, order, low, high, levels = two_orders(0, 1)
+    with pytest.raises(NotEstimableError, match="both forward and reversed"):
+        position_bias(scores, cell, np.full(len(order), "forward"), low, high, levels)
