@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from persona_big5.errors import DataError
 from persona_big5.store.longtable import ATTRIBUTES, BESIDE_KEY
-from persona_big5.store.records import LONG_KEY, State
+from persona_big5.store.records import FROM_LOG_PROBABILITIES, LONG_KEY, State
 from persona_big5.store.registering import insert_rows, keep_version, study_version
 from persona_big5.store.writing import open_for_writing
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
 _STATES = frozenset(get_args(State))
+_ANSWER_COLUMNS = ", ".join(("state", "raw_response", "score", "reason", "scored_from", *FROM_LOG_PROBABILITIES))
 
 # Which thing each column describes: the columns that name it, and those that must be the same wherever it appears.
 _DESCRIPTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -108,13 +109,12 @@ LIMIT 1
 """  # noqa: S608  (our own column names)
 
 _ADD_ANSWERS = f"""
-INSERT INTO store.answer (administration, state, raw_response, score)
-SELECT administration, state, raw_response, score {_NEW}
+INSERT INTO store.answer BY NAME SELECT administration, {_ANSWER_COLUMNS} {_NEW}
 """
 
 _ADD_ADMINISTRATIONS = f"""
 INSERT INTO store.administration BY NAME
-SELECT * EXCLUDE (state, raw_response, score), $1 AS study_version, $2 AS questionnaire, false AS superseded {_NEW}
+SELECT * EXCLUDE ({_ANSWER_COLUMNS}), $1 AS study_version, $2 AS questionnaire, false AS superseded {_NEW}
 """
 
 
@@ -125,8 +125,10 @@ def _rows(frame: pd.DataFrame) -> pd.DataFrame:
     rows["run"] = _whole_numbers(rows["run"])
     rows["session"] = frame["session"].astype("string")
     rows["position"] = frame["position"].astype("Int32")
-    rows["raw_response"] = frame["raw_response"].astype("string")
-    rows["score"] = frame["score"].astype(float)
+    for column in ("raw_response", "scored_from", "reason"):
+        rows[column] = frame[column].astype("string")
+    for column in ("score", *FROM_LOG_PROBABILITIES):
+        rows[column] = frame[column].astype(float)
     guessed = pd.Series("not_asked", index=frame.index).mask(rows["raw_response"].notna(), "unparsable")
     rows["state"] = frame["state"].astype("string").fillna(guessed.mask(rows["score"].notna(), "answered"))
     _check_states(rows)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from persona_big5.errors import DataError
+from persona_big5.store.records import FROM_LOG_PROBABILITIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +35,11 @@ KEY_DEFAULTS: dict[str, str] = {
 }
 """Columns that name one asking of one item, and the level each takes where a table has no such column."""
 KEY = tuple(KEY_DEFAULTS)
-BESIDE_KEY = ("scale", "keyed", "score_min", "score_max", "session", "position", "raw_response", "state", "score")
+BESIDE_KEY = (
+    "scale", "keyed", "score_min", "score_max", "session", "position", "raw_response", "state", "score", "scored_from",
+    *FROM_LOG_PROBABILITIES, "reason",
+)  # fmt: skip
+"""Columns that describe the item, the asking and what came of it; none is an item of a wide table or a covariate."""
 ATTRIBUTES = ("family", "size", "recipe", "training_seed", "persona_group", "tags")
 """Descriptions of an llm, a variant or a persona that are kept as covariates."""
 ALIASES = {"model": "llm", "item": "item_id", "rating": "score", "value": "score", "response": "raw_response"}
@@ -88,9 +93,9 @@ def as_long(
     Returns
     -------
     table
-        The key columns, then scale ... score, then attributes, in that order; columns that the table does not have with
-        one constant level or missing. ``score`` is a float in the raw direction, NaN missing. ``attrs["notes"]`` says
-        in words what was assumed or left aside.
+        The key columns, then scale ... reason, then attributes, in that order; columns that the table does not have
+        with one constant level or missing. ``score`` is a float in the raw direction, NaN missing. ``attrs["notes"]``
+        says in words what was assumed or left aside.
 
     Raises
     ------
@@ -112,7 +117,7 @@ def as_long(
     _refuse_duplicates(frame, source)
     order = [*KEY, *BESIDE_KEY, *(column for column in frame.columns if column not in (*KEY, *BESIDE_KEY, "dataset"))]
     table = frame[order].reset_index(drop=True)
-    for column in ("keyed", "score_min", "score_max", "position"):
+    for column in ("keyed", "score_min", "score_max", "position", *FROM_LOG_PROBABILITIES):
         table[column] = pd.to_numeric(table[column], errors="coerce")
     table.attrs["notes"] = notes
     return select_items(table, source, items=items, keys=keys)

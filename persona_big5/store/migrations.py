@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from persona_big5.errors import StoreError
+from persona_big5.store.records import FROM_LOG_PROBABILITIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,11 +15,6 @@ if TYPE_CHECKING:
     import duckdb
 
     Migration = Callable[[duckdb.DuckDBPyConnection], None]
-
-FROM_LOG_PROBABILITIES = (
-    "option_mass", "option_entropy", "score_low", "score_high", "sampling_variance_low", "sampling_variance_high",
-)  # fmt: skip
-"""Columns of an answer that log-probabilities give."""
 
 _RECORD = """
 CREATE TABLE IF NOT EXISTS persona_big5_migration (

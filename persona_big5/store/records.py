@@ -11,12 +11,16 @@ State = Literal[
 OPEN_STATES: frozenset[str] = frozenset({"failed", "not_asked"})
 """States that the next run asks again; every other state is data and is never asked again."""
 
-
 LONG_KEY = (
     "llm", "variant", "persona", "context", "item_id", "wording", "option_order", "answer_mode", "format", "reasoning",
     "layout", "wave", "occasion", "run",
 )  # fmt: skip
 """Columns that tell the rows of the long table apart."""
+
+FROM_LOG_PROBABILITIES = (
+    "option_mass", "option_entropy", "score_low", "score_high", "sampling_variance_low", "sampling_variance_high",
+)  # fmt: skip
+"""Fields of an answer, all floats, that log-probabilities give."""
 
 ScoredFrom = Literal["reply", "log-probabilities"]
 
@@ -26,10 +30,10 @@ class Exchange:
     """One request sent and the reply, or the error, that came back. ``text`` is None when no readable reply came.
 
     ``cost`` is in USD (None: no price known), ``started_at`` ISO 8601 UTC, ``seconds`` wall-clock time of this attempt,
-    ``turn`` and ``attempt`` count from 1. ``parameters_dropped`` names what the provider would not take. ``failure`` is the
-    kind of trouble that ``error`` tells of. Of a reply lost in transit, which may be billed, ``cost`` is the most it can
-    have cost. ``thoughts`` is what a reasoning llm gives beside its reply. ``logprobs`` describes the first tokens of the
-    reply, each ``{"token": str, "logprob": float, "top": [[token, logprob], ...]}``. Never holds a key.
+    ``turn`` and ``attempt`` count from 1. ``parameters_dropped`` names what the provider would not take. ``failure`` is
+    the kind of trouble that ``error`` tells of. Of a reply lost in transit, which may be billed, ``cost`` is the most
+    it can have cost. ``thoughts`` is what a reasoning llm gives beside its reply. ``logprobs`` describes the first
+    tokens of the reply, each ``{"token": str, "logprob": float, "top": [[token, logprob], ...]}``. Never holds a key.
     """
 
     id: str
@@ -60,9 +64,10 @@ class Answer:
     """What the parser read for one administration.
 
     ``score`` is in raw direction and None unless ``state`` is ``answered``; ``scored_from`` says whether it is the
-    option that the reply names or the expected score by the log-probabilities of the options. Of these, and None without
-    them: ``option_mass``, the probability of all options together; ``option_entropy`` in nats; bounds of the expected
-    score, where options may be hidden; and bounds of the variance that answers sampled in its place would have.
+    option that the reply names or the expected score by the log-probabilities of the options. Of these, and None
+    without them: ``option_mass``, the probability of all options together; ``option_entropy`` in nats; bounds of the
+    expected score, where options may be hidden; and bounds of the variance that answers sampled in its place would
+    have.
     """
 
     administration: str

@@ -15,9 +15,9 @@ from persona_big5.errors import StoreError
 from persona_big5.store.database import PATIENCE, BusyError, attached, bring_up_to_date, create
 from persona_big5.store.journal import Journal, as_line
 from persona_big5.store.lock import writer_lock
-from persona_big5.store.migrations import FROM_LOG_PROBABILITIES, MIGRATIONS
+from persona_big5.store.migrations import MIGRATIONS
 from persona_big5.store.reading import connect_reading
-from persona_big5.store.records import OPEN_STATES
+from persona_big5.store.records import FROM_LOG_PROBABILITIES, OPEN_STATES
 from persona_big5.store.registering import PLAN_SCHEMA, plan_rows, register_study
 from persona_big5.store.spill import spilled
 from persona_big5.store.staging import merge_staged, stage
@@ -50,7 +50,7 @@ SELECT count(*) {_SAME_EXCHANGE}
 WHERE (reread.state, reread.raw_response, reread.score, reread.scored_from)
     IS DISTINCT FROM (old.state, old.raw_response, old.score, old.scored_from)
 """  # noqa: S608  (a constant of ours)
-_REPLACE = "INSERT OR REPLACE INTO store.answer SELECT reread.* " + _SAME_EXCHANGE
+_REPLACE = "INSERT OR REPLACE INTO store.answer BY NAME SELECT reread.* " + _SAME_EXCHANGE
 
 _PATIENCE_AT_START = 5.0
 _SYNC_EVERY = 1.0

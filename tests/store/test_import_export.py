@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,6 @@ from store_samples import make_answers, make_exchange, make_sessions, make_study
 
 from persona_big5.errors import DataError
 from persona_big5.store import (
-    Answer,
     export,
     group_sums,
     import_answers,
@@ -22,10 +22,12 @@ from persona_big5.store import (
     studies,
 )
 from persona_big5.store.longtable import read_long
+from persona_big5.store.records import FROM_LOG_PROBABILITIES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+PROBABILITIES = dict(zip(FROM_LOG_PROBABILITIES, (0.97, 0.5, 3.9, 4.1, 0.25, 0.375), strict=True))
 HOSTILE = ("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "plain", "4 = four", "line\nfeed", 'quote " comma ,', "'x")
 
 
@@ -38,9 +40,12 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number, (session, text) in enumerate(zip(make_sessions(study), HOSTILE, strict=False)):
             exchange = make_exchange(session, text=text)
             [answer] = make_answers(session, exchange, float(number % 5 + 1))
-            store.record(
-                exchange, [Answer(answer.administration, exchange.id, "answered", text, answer.score, None, 1)]
-            )
+            read = replace(answer, raw_response=text)
+            if number < 3:
+                read = replace(read, scored_from="log-probabilities", **PROBABILITIES)
+            store.record(exchange, [read])
+        last = list(make_sessions(study))[-1]
+        store.record(make_exchange(last, text=None, error="access: key refused", failure="access"), [])
     return path
 
 
@@ -58,6 +63,9 @@ def test_an_export_imported_elsewhere_gives_the_same_long_table(database: Path, 
         risky = expected["raw_response"].str.match(r"[=+\-@\t\r]").fillna(value=False).astype(bool)
         expected.loc[risky, "raw_response"] = "'" + expected.loc[risky, "raw_response"]
     pd.testing.assert_frame_equal(long_table(other), expected)
+    assert expected["reason"].dropna().tolist() == ["access: key refused"]
+    assert expected["scored_from"].value_counts().to_dict() == {"log-probabilities": 3}
+    assert expected[list(PROBABILITIES)].dropna().drop_duplicates().iloc[0].to_dict() == PROBABILITIES
     assert studies(other) == []
     assert sql(other, "SELECT count(*) FROM exchange")[1] == [(0,)]
     assert status(other).states == {"answered": 11, "not_asked": 13}

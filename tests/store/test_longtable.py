@@ -10,6 +10,7 @@ import pytest
 
 from persona_big5.errors import DataError
 from persona_big5.store.longtable import BESIDE_KEY, KEY, as_long, item_columns, read_keys, read_long, read_table
+from persona_big5.store.records import FROM_LOG_PROBABILITIES
 
 
 @pytest.fixture
@@ -97,6 +98,21 @@ def test_wide_rows_are_sessions_and_text_columns_are_named(csv):
     assert set(table["size"]) == {7}
     assert "mood" not in table.columns
     assert table.attrs["notes"] == ["wide table: columns mood are taken as descriptions, not as items"]
+
+
+def test_what_log_probabilities_give_is_neither_an_item_nor_a_covariate(csv):
+    beside = ",".join([*FROM_LOG_PROBABILITIES, "scored_from", "reason"])
+    row = "0.99,1.2,3,3.5,0.5,0.6,log-probabilities,why"
+    wide = read_long(csv(f"persona,calm,{beside}\np,1,{row}\n"))
+    assert list(wide["item_id"]) == ["calm"]
+    assert wide.attrs["notes"] == []
+    long = read_long(csv(f"item_id,score,{beside},size\ncalm,1,{row},7\n"))
+    for table in (wide, long):
+        assert table[[*FROM_LOG_PROBABILITIES, "scored_from", "reason"]].iloc[0].tolist() == [
+            0.99, 1.2, 3.0, 3.5, 0.5, 0.6, "log-probabilities", "why",
+        ]  # fmt: skip
+    assert list(wide.columns) == [*KEY, *BESIDE_KEY]
+    assert list(long.columns) == [*KEY, *BESIDE_KEY, "size"]
 
 
 def test_wide_rows_without_keys_are_respondents(csv):
