@@ -2,11 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test check simulate survey analyze report clean
+.PHONY: help setup demo test check simulate bench-runner survey analyze report clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 .venv/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
@@ -35,6 +35,9 @@ check: .venv/.installed-dev ## ruff, mypy --strict, import layers
 simulate: .venv/.installed-dev ## recovery of planted structure over 20 seeds of the simulated population
 	$(BIN)/python -m benchmarks.recovery
 
+bench-runner: .venv/.installed-dev ## speed and memory of the runner beside aiohttp, litellm and inspect_ai
+	$(BIN)/python -m benchmarks.runner_speed
+
 survey: setup ## ask what is not yet stored: make survey STUDY=my-study.yaml
 	$(BIN)/persona-big5 run $(STUDY)
 
@@ -45,4 +48,4 @@ report: setup ## write the report of an analysed folder: make report DIR=results
 	$(BIN)/persona-big5 report $(DIR)
 
 clean: ## remove the virtual environment and caches, keep results
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-inspect .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
