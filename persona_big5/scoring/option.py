@@ -27,12 +27,13 @@ Shown = tuple[tuple[float | None, str], ...]
 
 _READ_AT_MOST = 20_000  # characters of a reply; what comes after a runaway opening says nothing more
 _OFF_SCALE = -1  # stands for any number that is no option, beside the indices of the options shown
-_NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+OPTION_LETTERS = "abcdefghijk"
+NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _FLAT_LABELS = {"yes", "no", "a"}  # too common as words to count as an option inside a sentence
 _NEITHER = {"neither", "neutral", "neither agree nor disagree"}
 
 _COUNT = r"\d{1,12}(?:\.\d{1,12})?"
-_NUMBER = rf"(?:[-+]?{_COUNT}|{'|'.join(_NUMBER_WORDS)})"
+_NUMBER = rf"(?:[-+]?{_COUNT}|{'|'.join(NUMBER_WORDS)})"
 _NOTHING = r"(?!)"  # matches no text
 _BETWEEN_WORDS = r"[^\w\n]+"
 _OPENING = r"(?:[\s\"'()\[{<|:.,]|-(?!\d))*"  # a minus belongs to its number
@@ -151,7 +152,7 @@ class _Reader:
         label = "|".join(_BETWEEN_WORDS.join(map(re.escape, words)) for words in longest_first) or _NOTHING
         neither = _BETWEEN_WORDS.join(("neither", r"\w+", "n?or", r"\w+"))
         self.label = re.compile(rf"\b(?:(?P<neither>{neither})|(?P<label>{label}))(?![\w'])")
-        lettered = "abcdefghijk"[: len(shown)]
+        lettered = OPTION_LETTERS[: len(shown)]
         ends_there = r"(?![\w%]|[.,]\d)"
         number = rf"(?P<number>{_NUMBER}){ends_there}(?: ?(?:/|out of) ?(?P<out_of>{_COUNT}))?"
         more = rf"(?: ?(?:-|to|or|and) ?(?P<more>{_NUMBER})\b(?![ ]*[=:.)]))?"
@@ -324,7 +325,7 @@ class _Reader:
         return {i for i, (_, label) in enumerate(self.shown) if " ".join(_words(label)) in _NEITHER} or self.undecided
 
     def _index(self, number: str) -> int:
-        value = float(_NUMBER_WORDS.index(number)) if number in _NUMBER_WORDS else float(number)
+        value = float(NUMBER_WORDS.index(number)) if number in NUMBER_WORDS else float(number)
         return self.by_value.get(value, _OFF_SCALE)
 
 

@@ -7,7 +7,6 @@ import time
 import pytest
 from scoring_sessions import make_session, read
 
-
 LONG = 100_000
 
 
