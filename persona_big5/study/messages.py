@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 MESSAGE_FORMAT = 1
 """Number of the format above. It is part of every administration's id: asking in another format is asking anew."""
 
+STOP = "\nQuestion:"
+"""Where an llm without a chat template begins to ask itself: its reply ends before."""
+
 
 @dataclass(frozen=True, slots=True)
 class AskedTurn:
