@@ -36,13 +36,14 @@ WITH asked AS (
     FROM administration SEMI JOIN exchange USING (session)
     GROUP BY ALL)
 SELECT * FROM exchange JOIN asked USING (session) SEMI JOIN answer USING (exchange)
-WHERE text IS NOT NULL
+WHERE text IS NOT NULL AND (error IS NULL OR failure = 'filtered')
 """
 
 
 def exchanges(path: str | PathLike[str]) -> Iterator[tuple[Session, Exchange]]:
     """Yield every readable reply from which an answer in the database was read, with the session it answers.
 
+    A session of several turns comes once for each of them; turns that ask nothing have no answers and do not come.
     Sessions are as in the last version of their study that planned them, so keys and attributes changed since hold.
     Replies come in no particular order; nothing can be merged until the last one is taken.
     """

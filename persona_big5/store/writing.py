@@ -52,6 +52,20 @@ WHERE (reread.state, reread.raw_response, reread.score, reread.scored_from)
 """  # noqa: S608  (a constant of ours)
 _REPLACE = "INSERT OR REPLACE INTO store.answer BY NAME SELECT reread.* " + _SAME_EXCHANGE
 
+_TURNS = """
+WITH unsettled AS (
+    SELECT DISTINCT session FROM administration LEFT JOIN answer USING (administration)
+    WHERE NOT superseded AND coalesce(state, 'not_asked') IN (SELECT unnest($1))),
+last_reply AS (
+    SELECT session, turn, arg_max(coalesce(text, ''), (started_at, attempt)) AS text
+    FROM exchange SEMI JOIN unsettled USING (session)
+    WHERE error IS NULL OR failure = 'filtered'
+    GROUP BY session, turn),
+in_a_row AS (
+    SELECT * FROM last_reply QUALIFY turn = row_number() OVER (PARTITION BY session ORDER BY turn))
+SELECT session, list(text ORDER BY turn) FROM in_a_row GROUP BY session
+"""
+
 _PATIENCE_AT_START = 5.0
 _SYNC_EVERY = 1.0
 _MERGE_EVERY = 3.0
@@ -121,6 +135,16 @@ class Store:
                 "SELECT administration FROM answer WHERE state NOT IN (SELECT unnest($1))", [sorted(OPEN_STATES)]
             )
             return {administration for (administration,) in found.fetchall()}
+
+    def turns_so_far(self) -> dict[str, tuple[str, ...]]:
+        """Return what was replied, verbatim, to turns 1, 2, … of each session that is begun and not settled.
+
+        Only sessions in force that have open administrations are loaded, each up to its first turn without a readable
+        reply; of a turn asked repeatedly the last reply counts. A reply that the provider's filter kept is ``""``.
+        """
+        with connect_reading(self.path) as connection:
+            found = connection.execute(_TURNS, [sorted(OPEN_STATES)]).fetchall()
+            return {session: tuple(replies) for session, replies in found}
 
     def record(self, exchange: Exchange, answers: Sequence[Answer]) -> None:
         """Keep one exchange and the answers read from it: one line in the journal, written before this returns.

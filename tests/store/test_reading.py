@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -210,9 +211,74 @@ def test_status_counts_what_was_asked_what_it_cost_and_what_was_wasted(tmp_path:
         "6 exchanges: 0.8760 USD and 1 replies of unknown price; 100 tokens in, 6 tokens out\n"
         "2 retries; wasted: 2 failed attempts and 1 repeated replies, 0.7500 USD\n"
         "0.7 settled a minute over the last five minutes; about 0:31:30 left\n"
+        "one failed: 2 other\n"
         "changed: one / none answered 1 times as one-2025 fp0 (2026-11-21 11:00 to 2026-11-21 11:00 UTC)\n"
         "changed: one / none answered 2 times as one-2026 fp1 (2026-11-21 11:57 to 2026-11-21 11:57 UTC)"
     )
+
+
+def test_status_tells_by_llm_what_went_wrong_and_what_the_provider_did_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "s.duckdb"
+    study = make_study(runs=1)
+    sessions = [replace(session, answer_mode="probability") for session in make_sessions(study)]
+    one, two = ([session for session in sessions if session.llm.id == llm] for llm in ("one", "two"))
+    with open_for_writing(path, "run") as store:
+        store.register(study, "1", sessions)
+        for number, (session, kind, cost) in enumerate(
+            [(one[0], "timed_out", 0.5), (one[0], "dropped", 0.25), (two[0], "dropped", None), (two[0], "access", None)]
+        ):
+            failed = {"text": None, "error": f"{kind}!", "failure": kind, "cost": cost}
+            lost = make_exchange(session, number, attempt=number + 1, **failed)
+            store.record(lost, [])
+        thinking = [{"thoughts": "hm"}, {"text": "<think>x</think>4"}, {"tokens_reasoning": 7}, {"tokens_reasoning": 0}]
+        for session, told in zip(two[1:], thinking, strict=False):
+            exchange = make_exchange(session, 8, parameters_dropped=["seed", "top_p"], **told)
+            store.record(exchange, make_answers(session, exchange))
+            store.merge()
+        exchange = make_exchange(two[5], 8, parameters_dropped=["logprobs"])
+        store.record(exchange, [replace(make_answers(two[5], exchange)[0], scored_from="reply")])
+    found = status(path)
+    assert found.failures == {"one": {"dropped": 1, "timed_out": 1}, "two": {"access": 1, "dropped": 1}}
+    assert (found.lost, found.lost_cost) == ({"dropped": 2, "timed_out": 1}, 0.75)
+    assert (found.failed_attempts, found.wasted_cost) == (4, 0.75)
+    assert found.dropped_parameters == {"two": ("logprobs", "seed", "top_p")}
+    assert found.reasoned_though_off == {"two": 3}
+    assert found.fallbacks == {"two": 1}
+    text = str(found)
+    for line in (
+        "lost in transit, perhaps billed: 2 dropped, 1 timed_out; at most 0.7500 USD of the waste\n",
+        "one failed: 1 dropped, 1 timed_out\ntwo failed: 1 access, 1 dropped\n",
+        "two does not take logprobs, seed, top_p: not sent\n",
+        "two reasoned in 3 replies although reasoning is off\n",
+        "two gave no usable log-probabilities for 1 answers: read from the reply",
+    ):
+        assert line in text
+    reasons = "SELECT reason, count(*) FROM long WHERE reason IS NOT NULL GROUP BY ALL ORDER BY ALL"
+    assert sql(path, reasons)[1] == [("access!", 1), ("dropped!", 1)]
+
+
+@pytest.mark.parametrize(
+    ("told", "changed"),
+    [
+        ([("m", "a"), ("m", "b")], [("m", "a"), ("m", "b")]),
+        ([("m", "a"), ("n", "a")], [("m", "a"), ("n", "a")]),
+        ([("m", "a"), ("m", None), (None, None)], []),
+        ([(None, None), ("m", None)], []),
+        ([("m", None), ("n", None), (None, None)], [("m", None), ("n", None)]),
+    ],
+)
+def test_a_provider_has_changed_when_it_tells_another_name_or_fingerprint_and_not_when_it_tells_none(
+    tmp_path: Path, told: list[tuple[str | None, str | None]], changed: list[tuple[str | None, str | None]]
+) -> None:
+    path = tmp_path / "s.duckdb"
+    study = make_study(runs=1)
+    with open_for_writing(path, "run") as store:
+        store.register(study, "1", make_sessions(study))
+        for minutes, (session, (model, fingerprint)) in enumerate(zip(make_sessions(study), told, strict=False)):
+            identity = {"model_returned": model, "fingerprint": fingerprint, "started_at": at(60 - minutes)}
+            exchange = make_exchange(session, **identity)
+            store.record(exchange, make_answers(session, exchange))
+    assert [(row.model_returned, row.fingerprint) for row in status(path).changed] == changed
 
 
 def test_status_of_a_database_without_anything(tmp_path: Path) -> None:
