@@ -14,12 +14,6 @@ if TYPE_CHECKING:
     from persona_big5.specfile import Place, SpecFile
     from persona_big5.study.model import Context
 
-_NOT_YET = (
-    ("layout", "conversation", "`layout: conversation` cannot be asked yet; use isolated or block"),
-    ("answer_mode", "probability", "`answer_mode: probability` cannot be asked yet; use sample"),
-    ("reasoning", "on", '`reasoning: "on"` cannot be asked yet; use "off"'),
-)
-
 
 def check_ids_differ(spec: SpecFile, key: str) -> None:
     """Entries of the top-level list ``key`` differ in their ids (an llm without one is known by its name)."""
@@ -57,21 +51,21 @@ def check_wordings(spec: SpecFile, questionnaires: Sequence[Questionnaire]) -> N
                 spec.problem(("administration", "wording", index), text)
 
 
-def check_can_be_asked(spec: SpecFile, contexts: Sequence[Context]) -> None:
-    """Refuse, in plain words, what this version would silently leave out."""
+def check_can_be_asked(spec: SpecFile) -> None:
+    """Probabilities are those of the first token of a reply, so that token must be the answer."""
     design = _design(spec)
-    if design:
-        for field, value, refusal in _NOT_YET:
-            if getattr(design, field) == value:
-                spec.problem(("administration", field), refusal)
-        if design.anchors:
-            spec.problem(("administration", "anchors"), "`anchors` cannot be asked yet; leave the list empty")
-    for index, llm in spec.entries("llms"):
-        if llm.get("interface") == "completion":
-            spec.problem(("llms", index, "interface"), "`interface: completion` cannot be asked yet; use chat")
-    for context in contexts:
-        if context.mode == "live":
-            spec.problem(("contexts",), f"the context '{context.id}' is live; only canned ones can be asked yet")
+    if design is not None and design.anchors:
+        spec.problem(("administration", "anchors"), "`anchors` cannot be asked yet; leave the list empty")
+    if design is None or design.answer_mode != "probability":
+        return
+    for field, level, levels, reason in (
+        ("layout", "block", (design.layout,), "one reply holds many answers; use isolated or conversation"),
+        ("format", "json", design.format, "a reply begins with a brace; use text"),
+        ("reasoning", "on", design.reasoning, 'a reply begins with a thought; use "off"'),
+    ):
+        if level in levels:
+            text = f"`answer_mode: probability` reads the first token of a reply, and with {field} {level} {reason}"
+            spec.problem(("administration", field), text)
 
 
 def check_items_differ(spec: SpecFile, questionnaires: Sequence[Questionnaire]) -> None:

@@ -10,7 +10,7 @@ from persona_big5.questionnaire.load import load_questionnaire
 from persona_big5.specfile import open_spec
 from persona_big5.study.checks import check_can_be_asked, check_ids_differ, check_items_differ, check_wordings
 from persona_big5.study.conditions import find_conditions, read_contexts, read_personas
-from persona_big5.study.model import Study, StudyFile
+from persona_big5.study.model import TOKEN_LIMITS, Study, StudyFile
 
 if TYPE_CHECKING:
     from persona_big5.questionnaire.model import Questionnaire
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TOKENS_AROUND_ANSWERS = 64
 TOKENS_PER_BLOCK_ITEM = 16
+TOKENS_OF_REASONING = 2048
 
 
 def load_study(path: Path | str) -> Study:
@@ -50,7 +51,7 @@ def load_study(path: Path | str) -> Study:
     check_ids_differ(spec, "llms")
     check_wordings(spec, questionnaires)
     check_items_differ(spec, questionnaires)
-    check_can_be_asked(spec, contexts)
+    check_can_be_asked(spec)
     if entry is None or spec.problems:
         raise SpecError(spec.problems)
     return Study(
@@ -66,14 +67,15 @@ def load_study(path: Path | str) -> Study:
     )
 
 
-def default_max_tokens(design: AdministrationDesign) -> int:
-    """Return the limit of reply tokens for an llm whose decoding gives none.
+def default_max_tokens(design: AdministrationDesign, reasoning: str = "off") -> int:
+    """Return the limit of reply tokens for an llm whose settings give none.
 
     A number needs 2 tokens, an answer in a sentence or a polite refusal about 40: 64 lets both end (a reply that is cut
     off counts as truncated) and keeps a talkative llm cheap. A block adds 16 for each statement: its label, the number
-    and the option's words.
+    and the option's words. Where reasoning is ``on``, 2048 more leave room for the thought, which counts.
     """
-    return TOKENS_AROUND_ANSWERS + (TOKENS_PER_BLOCK_ITEM * design.block_size if design.layout == "block" else 0)
+    answers = TOKENS_AROUND_ANSWERS + (TOKENS_PER_BLOCK_ITEM * design.block_size if design.layout == "block" else 0)
+    return answers + (TOKENS_OF_REASONING if reasoning == "on" else 0)
 
 
 def _questionnaires(spec: SpecFile, folder: Path) -> list[Questionnaire]:
@@ -95,6 +97,11 @@ def _questionnaires(spec: SpecFile, folder: Path) -> list[Questionnaire]:
 
 
 def _with_token_limit(llm: Llm, design: AdministrationDesign) -> Llm:
-    if {"max_tokens", "max_completion_tokens"} & llm.decoding.keys():
+    """Return the llm with a limit of tokens, and one of its own for reasoning where that is switched on."""
+    if TOKEN_LIMITS & llm.decoding.keys():
         return llm
-    return llm.model_copy(update={"decoding": {**llm.decoding, "max_tokens": default_max_tokens(design)}})
+    limited: dict[str, object] = {"decoding": {**llm.decoding, "max_tokens": default_max_tokens(design)}}
+    if "on" in design.reasoning and not TOKEN_LIMITS & llm.reasoning.on.keys():
+        on = {**llm.reasoning.on, "max_tokens": default_max_tokens(design, "on")}
+        limited["reasoning"] = llm.reasoning.model_copy(update={"on": on})
+    return llm.model_copy(update=limited)

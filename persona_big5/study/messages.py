@@ -31,6 +31,24 @@ be taken for an option's, and asks for one line each, ``S1: <number>`` (as JSON:
 
     S1. I like to meet new people.
     S2. I keep my word.
+
+A conversation asks its items one after the other, each as an isolated item is asked, with the llm's replies between
+them. The turns of a live context are put to the llm in the same way before the first question. A reply without any text
+stands in the history as ``(no reply)``.
+
+An llm without a chat template (``interface: completion``) gets all of this as one transcript, to be completed after its
+last word and stopped at `COMPLETION_STOP`::
+
+    You are a poet.
+
+    Question: How well does this describe you?
+
+    I like to meet new people.
+    …
+    Answer: 4
+
+    Question: …
+    Answer:
 """
 
 from __future__ import annotations
@@ -50,10 +68,22 @@ MESSAGE_FORMAT = 1
 STOP = "\nQuestion:"
 """Where an llm without a chat template begins to ask itself: its reply ends before."""
 
+ROTATED = "rotated-"
+"""What stands before the number of places by which a session's options are rotated."""
+
+NO_REPLY = "(no reply)"
+"""What stands in the history for a reply without any text."""
+
+COMPLETION_STOP = "\nQuestion:"
+"""Where the completion of a transcript ends: the llm goes on to ask itself the next question."""
+
 
 @dataclass(frozen=True, slots=True)
 class AskedTurn:
-    """One request of a session: what the user says last, and the administrations that the reply to it answers."""
+    """One request of a session: what the user says last, and the administrations that the reply to it answers.
+
+    A turn of a live context has none.
+    """
 
     text: str
     administrations: tuple[Administration, ...]
@@ -61,11 +91,17 @@ class AskedTurn:
 
 def asked_turns(session: Session) -> tuple[AskedTurn, ...]:
     """Return the turns in which a session is asked, in their order; each is one request."""
-    return (AskedTurn(_question(session), session.administrations),)
+    live = session.context.turns if session.context.mode == "live" else ()
+    asked = session.administrations
+    together = [(one,) for one in asked] if session.layout == "conversation" else [asked]
+    return (
+        *(AskedTurn(turn.text, ()) for turn in live),
+        *(AskedTurn(_question(session, administrations), administrations) for administrations in together),
+    )
 
 
 def session_messages(session: Session, replies: Sequence[str] = ()) -> list[dict[str, str]]:
-    """Return the messages of a session's next turn, each ``{"role": system | user | assistant, "content": text}``.
+    """Return what is sent for a session's next turn.
 
     Parameters
     ----------
@@ -73,13 +109,40 @@ def session_messages(session: Session, replies: Sequence[str] = ()) -> list[dict
         What is asked.
     replies
         What the llm said in the turns before, without its thoughts.
+
+    Returns
+    -------
+    list of dict
+        Messages ``{"role": system | user | assistant, "content": text}`` or, where the llm's interface is completion,
+        one ``{"role": "prompt", "content": transcript}``.
     """
     messages = [{"role": "system", "content": session.persona.text}] if session.persona.text else []
-    messages += [{"role": turn.role, "content": turn.text} for turn in session.context.turns]
+    if session.context.mode == "canned":
+        messages += [{"role": turn.role, "content": turn.text} for turn in session.context.turns]
     turns = asked_turns(session)
     for turn, reply in zip(turns, replies, strict=False):
-        messages += [{"role": "user", "content": turn.text}, {"role": "assistant", "content": reply}]
-    return [*messages, {"role": "user", "content": turns[len(replies)].text}]
+        said = reply if reply.strip() else NO_REPLY
+        messages += [{"role": "user", "content": turn.text}, {"role": "assistant", "content": said}]
+    messages.append({"role": "user", "content": turns[len(replies)].text})
+    return [{"role": "prompt", "content": _transcript(messages)}] if _is_completion(session) else messages
+
+
+def _is_completion(session: Session) -> bool:
+    return session.llm.interface == "completion"
+
+
+def _transcript(messages: Sequence[dict[str, str]]) -> str:
+    """Write messages as an opening paragraph and pairs of question and answer; the last answer is left open."""
+    text = ""
+    for message in messages:
+        match message["role"]:
+            case "system":
+                text += f"{message['content']}\n\n"
+            case "user":
+                text += f"Question: {message['content']}\nAnswer:"
+            case _:
+                text += f" {message['content'].strip()}\n\n"
+    return text
 
 
 def block_label(position: int) -> str:
@@ -88,11 +151,18 @@ def block_label(position: int) -> str:
 
 
 def shown_options(session: Session, administration: Administration) -> list[tuple[float | None, str]]:
-    """Return (value, label) of the options in the order shown; the way out, where offered, is last and has no value."""
+    """Return (value, label) of the options in the order shown; the way out, where offered, is last and has no value.
+
+    Under ``rotated-K`` the first K options come last. In a conversation one K holds for items with fewer options too:
+    it is taken modulo their number, so that these may stand as in ``forward``.
+    """
     scale = administration.response_scale
     options: list[tuple[float | None, str]] = list(zip(scale.values, scale.labels, strict=True))
     if session.option_order == "reversed":
         options.reverse()
+    elif session.option_order.startswith(ROTATED):
+        places = int(session.option_order.removeprefix(ROTATED)) % len(options)
+        options = options[places:] + options[:places]
     return options if scale.decline is None else [*options, (None, scale.decline)]
 
 
@@ -101,17 +171,17 @@ def shown_value(value: float) -> str:
     return str(int(value)) if value.is_integer() else str(value)
 
 
-def _question(session: Session) -> str:
+def _question(session: Session, administrations: Sequence[Administration]) -> str:
     template = session.questionnaire.wordings[session.wording]
     if "{options}" not in template:
         template += "\n\n{options}"
     if session.layout == "block":
         template = _on_lines_of_its_own(template, "{item}")
-    parts = {"item": _statements(session), "options": _options(session)}
+    parts = {"item": _statements(session, administrations), "options": _options(session, administrations[0])}
     template = _on_lines_of_its_own(template, "{options}")
     # One pass over the template: braces inside an item or a label are text.
     asked = re.sub(r"\{(item|options)\}", lambda found: parts[found[1]], template)
-    return f"{asked}\n\n{_how_to_answer(session)}"
+    return f"{asked}\n\n{_how_to_answer(session, administrations)}"
 
 
 def _on_lines_of_its_own(template: str, placeholder: str) -> str:
@@ -123,21 +193,21 @@ def _on_lines_of_its_own(template: str, placeholder: str) -> str:
     return before + placeholder + after
 
 
-def _statements(session: Session) -> str:
+def _statements(session: Session, administrations: Sequence[Administration]) -> str:
     if session.layout != "block":
-        return session.administrations[0].item.text
-    return "\n".join(f"{block_label(one.position)}. {one.item.text}" for one in session.administrations)
+        return administrations[0].item.text
+    return "\n".join(f"{block_label(one.position)}. {one.item.text}" for one in administrations)
 
 
-def _options(session: Session) -> str:
+def _options(session: Session, administration: Administration) -> str:
     # A block holds items of one response scale only (see plan), so the first one's options are everyone's.
-    shown = shown_options(session, session.administrations[0])
+    shown = shown_options(session, administration)
     return "\n".join(label if value is None else f"{shown_value(value)}. {label}" for value, label in shown)
 
 
-def _how_to_answer(session: Session) -> str:
-    labels = [block_label(one.position) for one in session.administrations]
-    decline = session.administrations[0].response_scale.decline
+def _how_to_answer(session: Session, administrations: Sequence[Administration]) -> str:
+    labels = [block_label(one.position) for one in administrations]
+    decline = administrations[0].response_scale.decline
     way_out = "" if decline is None else f', or with the words "{decline}"'
     way_out_json = "" if decline is None else f', with "{decline}" in place of a number you would rather not give'
     match session.layout, session.format:

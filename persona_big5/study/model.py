@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from itertools import product
 from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +19,7 @@ NEUTRAL_CONTEXT = "neutral"
 SET_BY_THE_PROGRAM = frozenset(
     {"model", "messages", "n", "stream", "timeout", "num_retries", "max_retries", "drop_params"}
 )
+TOKEN_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 _SECRET_NAME = re.compile(
     r"api[-_]?key|secret|password|authori[sz]ation|bearer|(access|auth|aws|azure|vertex)\w*[-_](token|key|credentials)",
     re.IGNORECASE,
@@ -70,6 +73,32 @@ def _variant_entry(value: object) -> object:
     return value
 
 
+def _request_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    if "seed" in settings:
+        raise ValueError("`seed` is set by the program: each session's own, derived from the study's seed")
+    if taken := sorted(SET_BY_THE_PROGRAM & settings.keys()):
+        raise ValueError(f"`{taken[0]}` is set by the program and cannot be given under decoding")
+    if addresses := sorted({"api_base", "base_url"} & settings.keys()):
+        raise ValueError(f"`{addresses[0]}` is no decoding setting; give the llm `api_base:`")
+    if any(_SECRET_NAME.search(name) for name in _names_in(settings)):
+        raise ValueError(
+            "a key or a secret never stands in a study; name the variable that holds it with `api_key_env:`"
+        )
+    return settings
+
+
+def _names_in(data: object) -> list[str]:
+    if isinstance(data, dict):
+        return [*data, *(name for value in data.values() for name in _names_in(value))]
+    if isinstance(data, list):
+        return [name for value in data for name in _names_in(value)]
+    return []
+
+
+RequestSettings = Annotated[dict[str, Any], AfterValidator(_request_settings)]
+"""Parameters of a request as litellm takes them: what decides how a reply is sampled, and nothing else."""
+
+
 class Price(Spec):
     """USD per million tokens."""
 
@@ -104,6 +133,13 @@ class Variant(Spec):
         return self
 
 
+class Reasoning(Spec):
+    """Parameters that switch an llm's reasoning: sent beside, or in place of, those of ``decoding``."""
+
+    on: RequestSettings = Field(default_factory=lambda: {"reasoning_effort": "medium"})
+    off: RequestSettings = Field(default_factory=dict)
+
+
 class Llm(Spec):
     """A language model as litellm names it, plus endpoint and decoding settings; ``id`` defaults to the name."""
 
@@ -113,7 +149,8 @@ class Llm(Spec):
     api_key_env: Annotated[str, AfterValidator(_variable_name)] | None = None
     family: str | None = None
     size: float | None = Field(default=None, gt=0)
-    decoding: dict[str, Any] = Field(default_factory=dict)
+    decoding: RequestSettings = Field(default_factory=dict)
+    reasoning: Reasoning = Reasoning()
     price: Price | None = None
     limits: Limits = Limits()
     interface: Literal["chat", "completion"] = "chat"
@@ -126,21 +163,6 @@ class Llm(Spec):
     def _id_defaults_to_name(cls, data: object) -> object:
         return {"id": data["name"], **data} if isinstance(data, dict) and "name" in data else data
 
-    @field_validator("decoding")
-    @classmethod
-    def _decoding_holds_sampling_only(cls, decoding: dict[str, Any]) -> dict[str, Any]:
-        if "seed" in decoding:
-            raise ValueError("`seed` is set by the program: each session's own, derived from the study's seed")
-        if taken := sorted(SET_BY_THE_PROGRAM & decoding.keys()):
-            raise ValueError(f"`{taken[0]}` is set by the program and cannot be given under decoding")
-        if addresses := sorted({"api_base", "base_url"} & decoding.keys()):
-            raise ValueError(f"`{addresses[0]}` is no decoding setting; give the llm `api_base:`")
-        if any(_SECRET_NAME.search(name) for name in _names_in(decoding)):
-            raise ValueError(
-                "a key or a secret never stands in a study; name the variable that holds it with `api_key_env:`"
-            )
-        return decoding
-
     @field_validator("variants")
     @classmethod
     def _variants_differ(cls, variants: tuple[Variant, ...]) -> tuple[Variant, ...]:
@@ -149,13 +171,14 @@ class Llm(Spec):
             raise ValueError(f"two variants have the id '{repeated[0]}'")
         return variants
 
+    def parameters(self, reasoning: str) -> dict[str, Any]:
+        """Return what is sent beside the messages where reasoning is ``on`` or ``off``.
 
-def _names_in(data: object) -> list[str]:
-    if isinstance(data, dict):
-        return [*data, *(name for value in data.values() for name in _names_in(value))]
-    if isinstance(data, list):
-        return [name for value in data for name in _names_in(value)]
-    return []
+        That level's own limit of tokens takes the place of any limit in ``decoding``.
+        """
+        level = self.reasoning.on if reasoning == "on" else self.reasoning.off
+        replaced = TOKEN_LIMITS if TOKEN_LIMITS & level.keys() else frozenset()
+        return {**{name: value for name, value in self.decoding.items() if name not in replaced}, **level}
 
 
 class Pole(Spec):
@@ -185,7 +208,7 @@ class Turn(Spec):
 
 
 class Context(Spec):
-    """The conversation that precedes the item."""
+    """The conversation that precedes the item: as written (canned), or with the llm's own replies (live)."""
 
     id: Identifier
     mode: Literal["canned", "live"]
@@ -198,12 +221,24 @@ class Context(Spec):
             raise ValueError(
                 "turns alternate user, assistant, …, and end with the assistant: the item is the user's next turn"
             )
+        if self.mode == "live" and {turn.role for turn in self.turns} != {"user"}:
+            raise ValueError("a live context has one or more turns, all of the user: the llm itself replies to each")
         return self
 
 
 Level = TypeVar("Level", bound=str)
 Levels = Annotated[tuple[Level, ...], BeforeValidator(_one_or_more)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """One combination of the levels in which a study asks."""
+
+    wording: str
+    option_order: str
+    format: str
+    reasoning: str
 
 
 class AdministrationDesign(Spec):
@@ -213,18 +248,26 @@ class AdministrationDesign(Spec):
     block_size: int = Field(default=10, ge=2)
     answer_mode: Literal["sample", "probability"] = "sample"
     wording: Levels[str] = Field(default=("a",), min_length=1, strict=False)
-    option_order: Levels[Literal["forward", "reversed"]] = Field(default=("forward",), min_length=1, strict=False)
+    option_order: Levels[Literal["forward", "reversed", "rotated"]] = Field(
+        default=("forward",), min_length=1, strict=False
+    )
     item_order: Literal["fixed", "shuffled"] = "shuffled"
-    format: Literal["text", "json"] = "text"
-    reasoning: Literal["off", "on"] = "off"
+    format: Levels[Literal["text", "json"]] = Field(default=("text",), min_length=1, strict=False)
+    reasoning: Levels[Literal["off", "on"]] = Field(default=("off",), min_length=1, strict=False)
     anchors: tuple[str, ...] = Field(default=(), strict=False)
 
-    @field_validator("wording", "option_order")
+    @field_validator("wording", "option_order", "format", "reasoning")
     @classmethod
     def _levels_differ(cls, levels: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(levels)) < len(levels):
             raise ValueError("the same level stands twice")
         return levels
+
+    @property
+    def manners(self) -> tuple[Manner, ...]:
+        """Every combination of wording, option order, format and reasoning."""
+        levels = product(self.wording, self.option_order, self.format, self.reasoning)
+        return tuple(Manner(*combination) for combination in levels)
 
 
 class StudyFile(Spec):

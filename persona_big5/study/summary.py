@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CHARACTERS_PER_TOKEN = 4
 TOKENS_PER_MESSAGE = 4
-TOKENS_PER_ANSWER = {"isolated": 3, "block": 6}
+TOKENS_PER_ANSWER = {"isolated": 3, "conversation": 3, "block": 6}
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,10 @@ def test_a_wording_must_be_declared_in_every_questionnaire(folder: Path) -> None
         ("{name: x/y, decoding: {seed: 3}}", "`seed` is set by the program: each session's own"),
         ("{name: x/y, decoding: {n: 3}}", "`n` is set by the program and cannot be given under decoding"),
         ("{name: x/y, decoding: {api_base: http://h}}", "`api_base` is no decoding setting; give the llm `api_base:`"),
-        ("{name: x/y, interface: completion}", "`interface: completion` cannot be asked yet; use chat"),
+        ("{name: x/y, interface: complete}", "must be 'chat' or 'completion', but this is the text 'complete'"),
+        ('{name: x/y, reasoning: {"on": {seed: 1}}}', "`seed` is set by the program: each session's own"),
+        ('{name: x/y, reasoning: {"off": {messages: []}}}', "`messages` is set by the program and cannot be given"),
+        ('{name: x/y, reasoning: {"onn": {}}}', "unknown field 'onn'; did you mean 'on'?"),
         ("{name: x/y, limits: {concurrency: 0}}", "must be 1 or more, but is 0"),
         ("{name: x/y, price: {input: 1}}", "the field 'output' is missing"),
         ("{id: x}", "the field 'name' is missing"),
@@ -194,9 +197,8 @@ def test_keys_are_refused_and_never_repeated(folder: Path, field: str) -> None:
 @pytest.mark.parametrize(
     ("setting", "text"),
     [
-        ("layout: conversation", "`layout: conversation` cannot be asked yet; use isolated or block"),
-        ("answer_mode: probability", "`answer_mode: probability` cannot be asked yet; use sample"),
-        ('reasoning: "on"', '`reasoning: "on"` cannot be asked yet; use "off"'),
+        ("format: [text, text]", "the same level stands twice"),
+        ("format: []", "needs 1 or more entries, but has 0"),
         ("anchors: [calm-1]", "`anchors` cannot be asked yet; leave the list empty"),
         ("wording: [a, a]", "the same level stands twice"),
         ("block_size: 1", "must be 2 or more, but is 1"),
@@ -206,15 +208,42 @@ def test_designs_that_are_refused_in_plain_words(folder: Path, setting: str, tex
     assert text_of(folder, SMALL + f"administration: {{{setting}}}\n") == text
 
 
-def test_live_contexts_are_refused_and_canned_turns_end_with_the_assistant(folder: Path) -> None:
+@pytest.mark.parametrize(
+    "administration",
+    [
+        "answer_mode: probability",
+        "answer_mode: probability, layout: conversation",
+        'layout: conversation, format: [text, json], reasoning: ["on", "off"], option_order: [rotated, reversed]',
+    ],
+)
+def test_what_can_be_asked(folder: Path, administration: str) -> None:
+    study = load(folder, SMALL + f"    interface: completion\nadministration: {{{administration}}}\n")
+    assert Study.model_validate_json(study.model_dump_json(by_alias=True)) == study
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("layout: block", "layout block one reply holds many answers; use isolated or conversation"),
+        ("format: [text, json]", "format json a reply begins with a brace; use text"),
+        ('reasoning: ["on", "off"]', 'reasoning on a reply begins with a thought; use "off"'),
+    ],
+)
+def test_a_probability_is_that_of_the_first_token_of_a_reply(folder: Path, setting: str, reason: str) -> None:
+    text = text_of(folder, SMALL + f"administration: {{answer_mode: probability, {setting}}}\n")
+    assert text == f"`answer_mode: probability` reads the first token of a reply, and with {reason}"
+
+
+def test_turns_of_a_live_context_are_the_users_and_canned_ones_end_with_the_assistant(folder: Path) -> None:
     live = "contexts: [{id: live, mode: live, turns: [{role: user, text: Hi.}]}]\n"
+    study = SMALL + "contexts: [./talk.yaml]\n"
     (folder / "talk.yaml").write_text(live)
-    assert (
-        text_of(folder, SMALL + "contexts: [./talk.yaml]\n")
-        == "the context 'live' is live; only canned ones can be asked yet"
-    )
+    assert load(folder, study).contexts[0].mode == "live"
+    for none_or_said in (live.replace("role: user", "role: assistant"), "contexts: [{id: live, mode: live}]\n"):
+        (folder / "talk.yaml").write_text(none_or_said)
+        assert text_of(folder, study).startswith("a live context has one or more turns, all of the user")
     (folder / "talk.yaml").write_text(live.replace("mode: live", "mode: canned"))
-    assert text_of(folder, SMALL + "contexts: [./talk.yaml]\n").startswith("turns alternate user, assistant")
+    assert text_of(folder, study).startswith("turns alternate user, assistant")
 
 
 def test_conditions_that_say_the_same_are_one_condition(folder: Path) -> None:
@@ -247,10 +276,26 @@ def test_items_of_two_questionnaires_that_are_the_same_call_are_refused(folder: 
 def test_the_token_limit_follows_the_layout_and_yields_to_the_users_own(folder: Path) -> None:
     assert default_max_tokens(AdministrationDesign()) == 64
     assert default_max_tokens(AdministrationDesign(layout="block", block_size=40)) == 704
+    assert default_max_tokens(AdministrationDesign(layout="conversation"), "on") == 64 + 2048
     block = load(folder, SMALL + "administration: {layout: block, block_size: 5}\n")
     assert block.llms[0].decoding == {"max_tokens": 144}
     own = load(folder, SMALL + "    decoding: {max_completion_tokens: 9}\n")
     assert own.llms[0].decoding == {"max_completion_tokens": 9}
+
+
+def test_each_level_of_reasoning_has_its_parameters_and_its_token_limit(folder: Path) -> None:
+    both = 'administration: {reasoning: ["on", "off"]}\n'
+    (llm,) = load(folder, SMALL + both).llms
+    assert llm.parameters("off") == llm.decoding == {"max_tokens": 64}
+    assert llm.parameters("on") == {"reasoning_effort": "medium", "max_tokens": 2112}
+    own = '    decoding: {max_completion_tokens: 9}\n    reasoning: {"on": {think: true}, "off": {think: false}}\n'
+    (llm,) = load(folder, SMALL + own + both).llms
+    assert llm.parameters("off") == {"max_completion_tokens": 9, "think": False}
+    assert llm.parameters("on") == {"max_completion_tokens": 9, "think": True}
+    limited = '    decoding: {max_completion_tokens: 9}\n    reasoning: {"on": {max_tokens: 5000}}\n'
+    assert load(folder, SMALL + limited + both).llms[0].parameters("on") == {"max_tokens": 5000}
+    (llm,) = load(folder, SMALL).llms
+    assert "max_tokens" not in llm.reasoning.on
 
 
 @pytest.mark.parametrize("path", shipped("studies"), ids=lambda path: path.stem)

@@ -16,7 +16,8 @@ from persona_big5.study import load_study, plan
 from persona_big5.study.model import AdministrationDesign, Context, Limits, Llm, Persona, Price, Turn, Variant
 
 BLOCK = AdministrationDesign(layout="block", block_size=2)
-BOTH = [AdministrationDesign(), BLOCK]
+CONVERSATION = AdministrationDesign(layout="conversation")
+LAYOUTS = [AdministrationDesign(), BLOCK, CONVERSATION]
 
 
 def ids(study, wave="1") -> list[str]:
@@ -32,7 +33,7 @@ def cells(study) -> dict[str, tuple[str, str, str, str, int]]:
     }
 
 
-@pytest.mark.parametrize("design", BOTH)
+@pytest.mark.parametrize("design", LAYOUTS)
 def test_every_cell_is_planned_once(make_study, design) -> None:
     study = make_study(administration=design)
     planned = Counter(cells(study).values())
@@ -72,9 +73,20 @@ def test_ids_and_order_are_the_same_each_time_and_in_each_release(make_study) ->
         ("q-2", "485f24f6bcc9b7162c609328bab5285b"),
         ("q-1", "5b2612b3c83e73a07de7500454c3b10c"),
     ]
+    conversation = next(plan(make_study(administration=CONVERSATION)))
+    assert [(one.item.id, one.id) for one in conversation.administrations] == [
+        ("q-1", "a2c88d8e82512c6a1b56d8ce43ce32bd"),
+        ("q-3", "f7c110832759ded65e8d15c36cf7905e"),
+        ("q-0", "f97c360a711303c2cc7aa431654f403f"),
+        ("q-2", "4b035116d16996ba0def1bac5400ee4d"),
+        ("q-4", "4c0a34d3ea07907f0979f9f766ed01f7"),
+    ]
+    live = Context(id="live", mode="live", turns=(Turn(role="user", text="Who are you?"),))
+    session = next(plan(make_study(contexts=(live,))))
+    assert (session.id, session.seed) == ("c415e7e0bdada06e3e558ccfee5cd13e", 986563995)
 
 
-@pytest.mark.parametrize("design", BOTH)
+@pytest.mark.parametrize("design", LAYOUTS)
 def test_more_runs_llms_variants_personas_contexts_or_questionnaires_keep_every_id(
     make_study, make_questionnaire, bland_context, design
 ) -> None:
@@ -109,7 +121,7 @@ def test_another_isolated_item_keeps_every_id_and_in_blocks_changes_those_of_its
     }
 
 
-@pytest.mark.parametrize("design", BOTH)
+@pytest.mark.parametrize("design", LAYOUTS)
 def test_address_price_limits_and_descriptions_change_nothing_that_is_asked(make_study, design) -> None:
     study = make_study(administration=design)
     one, two = study.llms
@@ -170,7 +182,10 @@ def test_what_is_sent_is_in_the_id_and_changes_only_what_it_belongs_to(make_stud
         ({"contexts": (Context(id="neutral", mode="canned", turns=turns),)}, everything),
         ({"administration": AdministrationDesign(format="json")}, everything),
         ({"administration": AdministrationDesign(option_order=("reversed",))}, everything),
+        ({"administration": AdministrationDesign(reasoning="on")}, everything),
         ({"administration": BLOCK}, everything),
+        ({"administration": CONVERSATION}, everything),
+        ({"contexts": (Context(id="neutral", mode="live", turns=turns[:1]),)}, everything),
     ]  # fmt: skip
     for change, concerned in changes:
         after = cells(study.model_copy(update=change))
@@ -199,6 +214,54 @@ def test_blocks_hold_one_response_scale_and_are_dealt_anew_for_each_respondent_a
     respondent_runs = 3 * 2 * 3
     assert len(list(plan(study))) == respondent_runs * (4 + 3)
     assert len(deals) > 40  # one deal for all would be 7
+
+
+def test_a_conversation_holds_all_items_of_a_questionnaire_in_an_order_of_its_own(
+    make_study, make_questionnaire
+) -> None:
+    quests = (make_questionnaire("q", 6, n_yes_no=3), make_questionnaire("r", 4))
+    sessions = list(plan(make_study(questionnaires=quests, administration=CONVERSATION, runs=3)))
+    assert len(sessions) == 3 * 2 * 3 * 2
+    for session in sessions:
+        items = [one.item for one in session.administrations]
+        assert sorted(items, key=lambda item: item.id) == list(session.questionnaire.items)
+        assert [one.position for one in session.administrations] == list(range(1, len(items) + 1))
+    assert (
+        len({tuple(one.item.id for one in session.administrations) for session in sessions}) > 20
+    )  # one order for all would be 2
+    fixed = CONVERSATION.model_copy(update={"item_order": "fixed"})
+    for session in plan(make_study(questionnaires=quests, administration=fixed)):
+        assert tuple(one.item for one in session.administrations) == session.questionnaire.items
+
+
+def test_all_that_stands_in_a_conversation_is_in_the_ids_of_all_its_items(make_study, make_questionnaire) -> None:
+    def with_quest(quest):
+        return set(ids(make_study(questionnaires=(quest,), administration=CONVERSATION)))
+
+    quest = make_questionnaire("q", 4, n_yes_no=1)
+    last = quest.items[-1]
+    yes_no = quest.response_scales["yes-no"]
+    reworded = quest.model_copy(update={"items": (*quest.items[:-1], last.model_copy(update={"text": "Other."}))})
+    labels = {**quest.response_scales, "yes-no": yes_no.model_copy(update={"labels": ("Never", "Always")})}
+    for changed in (reworded, quest.model_copy(update={"response_scales": labels}), make_questionnaire("q", 5)):
+        assert not with_quest(quest) & with_quest(changed)
+
+
+def test_reasoning_is_in_the_id_where_it_is_used_and_not_where_it_is_the_default(make_study) -> None:
+    study = make_study()
+    before = cells(study)
+    both = study.administration.model_copy(update={"reasoning": ("on", "off"), "format": ("json", "text")})
+    assert before.items() < cells(study.model_copy(update={"administration": both})).items()
+    one, two = study.llms
+    harder = one.model_copy(update={"reasoning": one.reasoning.model_copy(update={"on": {"reasoning_effort": "high"}})})
+    assert cells(study.model_copy(update={"llms": (harder, two)})) == before
+    silent = one.model_copy(update={"reasoning": one.reasoning.model_copy(update={"off": {"think": False}})})
+    after = cells(study.model_copy(update={"llms": (silent, two)}))
+    assert {cell[0] for key, cell in before.items() if key not in after} == {"one"}
+    on = AdministrationDesign(reasoning="on")
+    thinking = cells(study.model_copy(update={"administration": on}))
+    harder_thinking = cells(study.model_copy(update={"administration": on, "llms": (harder, two)}))
+    assert {cell[0] for key, cell in thinking.items() if key not in harder_thinking} == {"one"}
 
 
 def test_fixed_order_keeps_the_questionnaires_own(make_study) -> None:
@@ -250,7 +313,7 @@ def test_a_plan_takes_no_memory_for_its_length(make_study) -> None:
 @given(
     n_items=st.integers(1, 7),
     block_size=st.integers(2, 5),
-    layout=st.sampled_from(["isolated", "block"]),
+    layout=st.sampled_from(["isolated", "block", "conversation"]),
     item_order=st.sampled_from(["fixed", "shuffled"]),
     runs=st.integers(1, 3),
     seed=st.integers(0, 2**63 - 1),
