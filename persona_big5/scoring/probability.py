@@ -110,8 +110,9 @@ def expected_score(
     is not visible weighs at most (U / c) c^(1/T) for T ≤ 1, where U is its probability and c the most that one such
     token can have: the least of the alternatives, or U. For T > 1 there is no bound. The variance is concave in the
     distribution: over all places of a weight that may fall on any option or on none it is least where it falls on one
-    or on none, and greatest where it lies on the two ends so that the mean comes as near to their middle as it can.
-    Without a known temperature it lies between 0 and (range / 2)².
+    (on none is not less: of the two values around a mean m, a ≤ m ≤ b, the nearer is at most √((m - a)(b - m)) away, and
+    no variance with that mean is below that square), and greatest where it lies on the two ends so that the mean comes
+    as near to their middle as it can. Without a known temperature it lies between 0 and (range / 2)².
 
     Checked against the enumerated truth of random distributions over tokens: scores to 1e-6 where all options are
     visible, scores and variances within their bounds in every case.
@@ -142,7 +143,8 @@ def expected_score(
     if mass <= 0 or mass < floor:
         return NoScore(f"only {mass:.2f} of the probability is seen on options")
     score, ends = _mean(plain.certain), _ends(shown)
-    low, high = (_mean(_with(plain.certain, end, plain.uncertain)) for end in ends)
+    low = min(score, _mean(_with(plain.certain, ends[0], plain.uncertain)))
+    high = max(score, _mean(_with(plain.certain, ends[1], plain.uncertain)))
     if high - low <= _NEGLIGIBLE * (ends[1] - ends[0]):
         low = high = score
     least, greatest = _sampling_variance(passed, position, shown, temperature, 1.0 if top_p is None else top_p)
@@ -299,7 +301,7 @@ def _sampling_variance(
     if not math.isfinite(uncertain) or sum(certain.values()) <= 0:
         return unknown
     values = [value for value, _ in shown if value is not None]
-    least = min(_variance(certain), *(_variance(_with(certain, value, uncertain)) for value in values))
+    least = min(_variance(_with(certain, value, uncertain)) for value in values)  # on none: never less, see Notes
     # How much of it on the upper end brings the mean to the middle, were it possible.
     middle = (low + high) / 2
     above = sum((middle - value) * weight for value, weight in certain.items()) / (high - low) + uncertain / 2
@@ -334,7 +336,8 @@ def _with(weights: dict[float, float], value: float, more: float) -> dict[float,
 
 
 def _mean(weights: dict[float, float]) -> float:
-    return sum(value * weight for value, weight in weights.items()) / sum(weights.values())
+    mean = sum(value * weight for value, weight in weights.items()) / sum(weights.values())
+    return min(max(mean, min(weights)), max(weights))  # a digit of rounding must not leave the scale
 
 
 def _variance(weights: dict[float, float]) -> float:

@@ -290,6 +290,15 @@ def test_a_sampled_token_below_the_likeliest_says_nothing_of_the_hidden_ones():
     assert scored.sampling_variance_high >= moments(np.arange(1.0, 6.0), weights)[1]
 
 
+def test_hidden_tokens_may_push_the_sampled_one_out_of_the_nucleus():
+    positions = heard(("3", 0.5), ("4", 0.3), ("2", 0.01), token="2")
+
+    scored = expected_score(positions, LIKERT, temperature=1.0, top_p=0.85)
+
+    without = moments(np.array([3.0, 4.0]), np.array([0.69, 0.3]))[1]  # one hidden token, another spelling of 3
+    assert scored.sampling_variance_low <= without
+
+
 def test_a_blank_first_hands_over_to_the_next_token():
     positions = heard(("\n", 0.9), ("5", 0.1)) + heard(("**", 1.0)) + heard(("2", 0.5), ("3", 0.5))
 
