@@ -17,6 +17,8 @@ from persona_big5.analysis import document
 from persona_big5.analysis.answers import RESPONDENT, is_placebo, lay_out
 from persona_big5.analysis.document import Missing
 from persona_big5.analysis.levels import LEVELS, LevelEstimator
+from persona_big5.analysis.modes import has_expected_scores, one_mode, probability_entry
+from persona_big5.analysis.position import OVERALL, option_places
 from persona_big5.analysis.recommend import recommend
 from persona_big5.analysis.scales import reliability_entries, style_entries
 from persona_big5.analysis.shares import (
@@ -131,6 +133,7 @@ def analyze_table(
         frame = as_long(frame)
     with threadpool_limits(1):  # two BLAS threads double the CPU time of small matrices
         progress("reading the table")
+        every_mode, frame = frame, one_mode(frame)
         everyone = answers = lay_out(frame, sessions=sessions)
         if everyone.placebo_personas:
             answers = lay_out(_without_placebo(frame), sessions=sessions)
@@ -146,11 +149,13 @@ def analyze_table(
         )
         judged = {"respondent": document.NOT_ASKED_FOR, **structures}
         progress("verdict")
-        verdict = judge(answers, estimator, matrices, judged, components, seed=seed)
+        places = option_places(answers) if answers.ends_known else None
+        place = None if places is None else places[OVERALL]
+        verdict = judge(answers, estimator, matrices, judged, components, place, seed=seed)
         recommendation = recommend(answers, estimator, matrices, judged, seed=seed)
         found = {
             "schema_version": document.SCHEMA_VERSION,
-            "provenance": _provenance(frame, everyone, sessions, levels, n_factors, draws, seed),
+            "provenance": _provenance(every_mode, everyone, sessions, levels, n_factors, draws, seed),
             "verdict": document.verdict_entry(verdict),
             "data": _data(frame, everyone, answers, structures, components),
             "variance": {
@@ -165,10 +170,11 @@ def analyze_table(
             **document.structure_entries(structures),
             "recommended_level": document.recommendation_entry(recommendation),
             "reliability": reliability_entries(answers, matrices, studies),
-            "style": style_entries(answers),
+            "style": style_entries(answers, places, expected_scores=has_expected_scores(frame)),
+            "probability": probability_entry(every_mode),
             **{key: Missing(document.NOT_BUILT) for key in document.NOT_BUILT_KEYS},
         }
-        tables = parquet_tables(frame, answers, components, structures, matrices)
+        tables = parquet_tables(every_mode, answers, components, structures, matrices)
         return Analysis(document.write_out(found), tables)
 
 
@@ -207,7 +213,7 @@ def _provenance(
     draws: int,
     seed: int,
 ) -> dict[str, Any]:
-    hashed = pd.util.hash_pandas_object(frame[[c for c in frame.columns if c != "raw_response"]], index=False)
+    hashed = pd.util.hash_pandas_object(frame.drop(columns=["raw_response", "reason"]), index=False)
     return {
         "packages": {package: version(package) for package in PACKAGES},
         "seed": seed,

@@ -91,6 +91,8 @@ class Answers:
         Labels of the levels, by column.
     run
         Number of the run within its cell, from 0, shape (N,).
+    option_order
+        Order in which the options were shown, shape (N,).
     items
         What is known of the items.
     facets
@@ -111,6 +113,7 @@ class Answers:
     codes: IntArray
     levels: dict[str, tuple[str, ...]]
     run: IntArray
+    option_order: NDArray[np.object_]
     items: ItemInfo
     facets: tuple[Facet, ...]
     session_design: SessionDesign
@@ -167,7 +170,13 @@ class Answers:
 
     def where(self, rows: NDArray[np.bool_]) -> Answers:
         """Only the rows marked in ``rows`` (N,)."""
-        return replace(self, scores=self.scores[rows], codes=self.codes[rows], run=self.run[rows])
+        return replace(
+            self,
+            scores=self.scores[rows],
+            codes=self.codes[rows],
+            run=self.run[rows],
+            option_order=self.option_order[rows],
+        )
 
 
 def lay_out(frame: pd.DataFrame, *, sessions: Literal["shared", "isolated"] | None = None) -> Answers:
@@ -209,6 +218,7 @@ def lay_out(frame: pd.DataFrame, *, sessions: Literal["shared", "isolated"] | No
         codes=codes,
         levels={column: levels[column] for column in CELL},
         run=_number_within(distinct_rows(codes)[0]),
+        option_order=np.array(levels["option_order"], dtype=object)[rows[:, not_item.index("option_order")]],
         items=items,
         facets=facets,
         session_design=sessions or _session_design(frame, warnings),

@@ -13,6 +13,7 @@ from persona_big5.analysis.levels import LEVELS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from persona_big5.analysis.position import OptionPlace
     from persona_big5.analysis.recommend import Recommendation
     from persona_big5.analysis.shares import OfLlm
     from persona_big5.analysis.structure import Structure
@@ -283,15 +284,32 @@ def _by_name(names: Sequence[str], values: FloatArray) -> dict[str, Any]:
 
 
 def style_entry(
-    agreement: Acquiescence | Missing, extremity: float | None, r_positive_negative: float | None
+    agreement: Acquiescence | Missing,
+    extremity: float | Missing | None,
+    r_positive_negative: float | None,
+    place: OptionPlace,
 ) -> dict[str, Any]:
     """One entry of ``style``."""
     return {
         "acquiescence": agreement if isinstance(agreement, Missing) else asdict(agreement),
         "extremity": extremity,
-        "position_bias": Missing(NOT_BUILT),
+        "position_bias": _position_entry(place),
         "r_positive_negative": Missing(KEYED_ALIKE) if r_positive_negative is None else r_positive_negative,
     }
+
+
+def _position_entry(place: OptionPlace) -> dict[str, Any] | Missing:
+    """``style.<scale>.position_bias``."""
+    if isinstance(place.bias, str):
+        return Missing(place.bias)
+    entry: dict[str, Any] = asdict(place.bias)
+    for key, value in entry.items():
+        if value is None:
+            entry[key] = Missing("answers do not differ between cells")
+        elif "ci_" in key and not math.isfinite(value):
+            entry[key] = Missing("neither llms nor personas have at least 4 levels to resample")
+    share = place.share_of_run_variance
+    return {**entry, "share_of_run_variance": Missing(share) if isinstance(share, str) else share}
 
 
 def verdict_entry(verdict: Verdict) -> dict[str, Any]:

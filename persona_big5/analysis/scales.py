@@ -8,6 +8,7 @@ import numpy as np
 
 from persona_big5.analysis import document
 from persona_big5.analysis.document import Missing
+from persona_big5.analysis.position import OVERALL
 from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.validity.reliability import alpha_of, r_positive_negative
 from persona_big5.validity.style import Acquiescence, acquiescence, extremity, overall_acquiescence
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from persona_big5.analysis.answers import Answers
+    from persona_big5.analysis.position import OptionPlace
     from persona_big5.variance.groups import FloatArray
     from persona_big5.variance.gstudy import DecisionStudy, GStudy
 
-OVERALL = "all"
+
+BETWEEN = "expected scores lie between the options: how often an end is chosen is not among them"
 
 
 def reliability_entries(
@@ -58,9 +61,15 @@ def reliability_entries(
     return entries
 
 
-def style_entries(answers: Answers) -> dict[str, Any] | Missing:
-    """``style`` by scale and for all scales together; missing where the ends of the response scales are not known."""
-    if not answers.ends_known:
+def style_entries(
+    answers: Answers, places: Mapping[str, OptionPlace] | None, *, expected_scores: bool
+) -> dict[str, Any] | Missing:
+    """``style`` by scale and for all scales together.
+
+    Missing where the ends of the response scales are not known (``places`` is None). ``expected_scores``: whether
+    scores are expected ones, from the probabilities of the options.
+    """
+    if places is None:
         return Missing("ends of the response scales are not known")
     items = answers.items
     keyed = items.keyed.astype(np.int64)
@@ -79,5 +88,6 @@ def style_entries(answers: Answers) -> dict[str, Any] | Missing:
         except NotEstimableError as error:
             agreement = Missing(str(error))
         r = r_positive_negative(respondents[:, members], keyed[members])
-        entries[scale] = document.style_entry(agreement, extremity(answers.scores[:, members], *ends), r)
+        extreme = Missing(BETWEEN) if expected_scores else extremity(answers.scores[:, members], *ends)
+        entries[scale] = document.style_entry(agreement, extreme, r, places[scale])
     return entries

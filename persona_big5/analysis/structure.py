@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LEAST_RELIABILITY = 0.2
 """Items below are not divided by the square root of their tiny variance: they are dropped and named."""
 UNITS_PER_SCALE = 3
+NO_VARIANCE = "does not vary"
 TOO_SELDOM_TOGETHER = "too seldom answered together with another item"
 
 
@@ -111,22 +112,24 @@ def choose_variables(
     few as will do. The reason in words where there are too few units, or too few items, for either.
     """
     defined = _jointly_defined(covariance)
-    kept = defined
+    kept = defined & (np.nan_to_num(np.diag(covariance)) > 0)
     if reliability is not None:
-        kept = defined & (np.nan_to_num(reliability) >= LEAST_RELIABILITY)
+        kept &= np.nan_to_num(reliability) >= LEAST_RELIABILITY
     dropped = []
     for i in np.flatnonzero(~kept):
-        why = f"reliability {reliability[i]:.2f} < {LEAST_RELIABILITY}" if reliability is not None else ""
+        why = NO_VARIANCE if reliability is None else f"reliability {reliability[i]:.2f} < {LEAST_RELIABILITY}"
         dropped.append((items.names[i], f"{why if defined[i] else TOO_SELDOM_TOGETHER} at level {level}"))
     if kept.sum() > 1 and n_units > kept.sum():
         weights = (np.eye(len(items.names)) * items.keyed)[kept]
         return Variables(items.take(kept).names, weights, items.keyed[kept], "items", tuple(dropped))
-    if defined.all() and len(items.scales) > 1 and n_units >= UNITS_PER_SCALE * len(items.scales):
+    vary = defined.all() and bool((np.diag(items.weights @ covariance @ items.weights.T) > 0).all())
+    if vary and len(items.scales) > 1 and n_units >= UNITS_PER_SCALE * len(items.scales):
         return Variables(items.scales, items.weights, np.ones(len(items.scales)), "scales", ())
     if defined.sum() < 2:
         return f"items are {TOO_SELDOM_TOGETHER}"
     if kept.sum() < 2:
-        return f"fewer than two items have reliability >= {LEAST_RELIABILITY}"
+        enough = "vary" if reliability is None else f"have reliability >= {LEAST_RELIABILITY}"
+        return f"fewer than two items {enough} at level {level}"
     return f"{n_units} units for {int(kept.sum())} items and {len(items.scales)} scales: too few for factors"
 
 

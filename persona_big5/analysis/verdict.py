@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from persona_big5.analysis.null import planted_world
+from persona_big5.analysis.position import one_order, place_decides
 from persona_big5.analysis.structure import descending_eigenvalues
 from persona_big5.factors.congruence import tucker_phi
 from persona_big5.factors.retention import leading_above
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
     from persona_big5.analysis.answers import Answers
     from persona_big5.analysis.levels import LevelEstimator
+    from persona_big5.analysis.position import OptionPlace
     from persona_big5.analysis.structure import Structure
+    from persona_big5.validity.style import PositionBias
     from persona_big5.variance.groups import FloatArray
     from persona_big5.variance.levels import LevelComponents
 
@@ -33,6 +36,8 @@ MOSTLY = 0.8
 NEXT_TO_NOTHING = 0.08
 """Share of all variance, the upper ends of the persona effects' intervals together, that is too little to matter."""
 MOOD_ONLY = "Items move together within runs only: what looks like traits is a mood of the session."
+PLACE = "Answers follow the place of an option in the list, not what it says"
+ONLY_PLACE = "Items move together only with the place of the options in the list: what looks like traits is their order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +65,25 @@ def judge(
     matrices: Mapping[str, FloatArray],
     structures: Mapping[str, Structure | str],
     components: LevelComponents | str,
+    place: OptionPlace | None,
     *,
     seed: int,
 ) -> Verdict:
     """Weigh the evidence and give the verdict of the first question that decides.
 
-    Do personas move answers at all? Can runs be told from respondents? Do items move together with run noise removed;
-    if not, is it a mood, and would structure have been seen? Is the first component response style, or the only one?
+    Do answers follow the place of an option rather than the option (``place`` is of all items, None where the ends of
+    the response scales are not known)? Do personas move answers at all? Can runs be told from respondents? Do items
+    move together with run noise removed; if not, is it a mood, and would structure have been seen? Is the first
+    component response style, or the only one?
     """
     structure = structures["respondent"]
-    reasons = _shares(components)
+    reasons = [*_shares(components), _of_place(answers, place)]
+    if place is not None and not isinstance(place.bias, str) and place_decides(place.bias):
+        return Verdict("position", f"{PLACE}: {_two_means(place.bias)}.", tuple(reasons))
     moves = _what_personas_do(components)
     judged = moves == "nothing" or not isinstance(structure, str)
     if moves and judged and _mostly_run(components) and _has_mood(structures):
-        return Verdict("run_noise", MOOD_ONLY, tuple(reasons))
+        return _mood(place, reasons)
     if moves == "nothing":
         return _without_personas(components, reasons)
     if isinstance(structure, str):
@@ -91,9 +101,21 @@ def judge(
         return Verdict("not_decidable", text, tuple(reasons))
     if k == 0:
         if _has_mood(structures):
-            return Verdict("run_noise", MOOD_ONLY, tuple(reasons))
+            return _mood(place, reasons)
         return _without_factors(answers, estimator, matrices, structure, reasons, seed)
     return _with_factors(answers, structure, reasons)
+
+
+def _mood(place: OptionPlace | None, reasons: list[str]) -> Verdict:
+    """Say what moves items together within runs: the order of the options, where it makes most of the run variance.
+
+    Where that cannot be told from run noise, the order must make most of what answers to an item differ in.
+    """
+    if place is not None and not isinstance(place.bias, str):
+        share = place.share_of_run_variance
+        if (place.bias.share_ci_low if isinstance(share, str) else share) > 1 / 2:
+            return Verdict("position", f"{ONLY_PLACE}: {_two_means(place.bias)}.", tuple(reasons))
+    return Verdict("run_noise", MOOD_ONLY, tuple(reasons))
 
 
 def _with_factors(answers: Answers, structure: Structure, reasons: list[str]) -> Verdict:
@@ -176,6 +198,25 @@ def _shares(components: LevelComponents | str) -> list[str]:
     told = {name: part for name, part in components.components.items() if not (name == "run" and components.run_reason)}
     parts = [f"{name} {100 * component.share:.0f} %" for name, component in told.items()]
     return ["variance: " + ", ".join(parts), *([components.run_reason] if components.run_reason else [])]
+
+
+def _of_place(answers: Answers, place: OptionPlace | None) -> str:
+    if place is None:
+        return one_order(answers) or "position bias is not known without the ends of the response scales"
+    if isinstance(place.bias, str):
+        return place.bias
+    bias = place.bias
+    if bias.share_of_variance is None:
+        return _two_means(bias)
+    return f"{_two_means(bias)}; {bias.share_of_variance:.0%} of what answers to an item differ in follows the place"
+
+
+def _two_means(bias: PositionBias) -> str:
+    r = "undefined" if bias.r_between_orders is None else f"{bias.r_between_orders:.2f}"
+    return (
+        f"the mean answer is {bias.mean_forward:.2f} with the options forward and {bias.mean_reversed:.2f} with them "
+        f"reversed, r between the two {r}"
+    )
 
 
 def _naive(structures: Mapping[str, Structure | str]) -> list[str]:

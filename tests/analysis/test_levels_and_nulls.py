@@ -176,7 +176,7 @@ def test_one_trait_is_a_general_factor():
 
 def test_one_trait_of_some_items_is_a_general_factor_too():
     found = verdict(traits(np.random.default_rng(8), ONE * (np.arange(12) < 6)[:, None], 2, 40, 3))
-    assert "1 of 12 eigenvalues" in found["reasons"][1]
+    assert "1 of 12 eigenvalues" in found["reasons"][2]
     assert float(found["reasons"][-1].split("against the keys: phi ")[1]) < 0.85
     assert found["code"] == "general_factor"
 
@@ -184,7 +184,7 @@ def test_one_trait_of_some_items_is_a_general_factor_too():
 def test_one_dominant_trait_of_two_is_a_general_factor():
     weak = np.column_stack([ONE[:, 0], np.repeat([0.42, -0.42], 6) * KEYS])
     found = verdict(traits(np.random.default_rng(9), weak, 2, 40, 3))
-    assert "2 of 12 eigenvalues" in found["reasons"][1]
+    assert "2 of 12 eigenvalues" in found["reasons"][2]
     assert found["code"] == "general_factor"
 
 

@@ -73,8 +73,9 @@ def test_every_null_has_a_reason_and_every_reason_a_null(personas):
 
 CONTRACT = (
     "schema_version", "provenance", "verdict", "data", "variance", "decision", "correlations", "factorability",
-    "retention", "factors", "recommended_level", "scores", "reliability", "style", "replication", "prediction",
-    "change", "missingness_bounds", "semantic", "mtmm", "invariance", "drift", "axis", "mixtures", "reasons",
+    "retention", "factors", "recommended_level", "scores", "reliability", "style", "probability", "replication",
+    "prediction", "change", "missingness_bounds", "semantic", "mtmm", "invariance", "drift", "axis", "mixtures",
+    "reasons",
 )  # fmt: skip
 LEVELS = {"pooled", "means", "respondent", "split_run", "run", "llm", "variant", "persona", "llm:persona", "context"}
 
