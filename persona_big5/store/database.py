@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from persona_big5.errors import StoreError
+from persona_big5.store.ballast import says_full
 from persona_big5.store.migrations import MIGRATIONS, migrate, schema_version
 
 if TYPE_CHECKING:
@@ -61,6 +62,23 @@ def attached(path: Path, *, read_only: bool, wait: float = PATIENCE) -> Iterator
     with _turn(path, read_only=read_only, give_up_at=give_up_at), empty_database() as connection:
         _attach(connection, path, read_only=read_only, give_up_at=give_up_at)
         yield connection
+
+
+@contextmanager
+def failing_with(message: str) -> Iterator[None]:
+    """Turn failures to write, for want of room on the disk or of memory, into an error that begins with a message.
+
+    Raises
+    ------
+    StoreError
+        Writing failed.
+    """
+    try:
+        yield
+    except (duckdb.Error, OSError) as error:
+        if not (isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException) or says_full(error)):
+            raise
+        raise StoreError(f"{message}: {error}") from error
 
 
 @contextmanager
@@ -122,7 +140,7 @@ def create(path: Path) -> None:
     unfinished = path.with_name(path.name + ".creating")
     for left_by_a_kill in (unfinished, unfinished.with_name(unfinished.name + ".wal")):
         left_by_a_kill.unlink(missing_ok=True)
-    with empty_database() as connection:
+    with failing_with(f"{path} could not be created"), empty_database() as connection:
         connection.execute("ATTACH $1 AS store (TYPE duckdb)", [str(unfinished)])
         migrate(connection, 0, MIGRATIONS)
     unfinished.rename(path)
@@ -136,5 +154,6 @@ def bring_up_to_date(path: Path, migrations: Sequence[Migration], *, wait: float
     StoreError
         It was made by another program or by a newer version of this one, or is in use.
     """
-    with attached(path, read_only=False, wait=wait) as connection:
+    told = f"{path} could not be brought up to date"
+    with failing_with(told), attached(path, read_only=False, wait=wait) as connection:
         migrate(connection, schema_version(connection, path, migrations), migrations)

@@ -7,6 +7,7 @@ ids are keys, so nothing doubles.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, get_args
 
 from persona_big5.errors import StoreError
+from persona_big5.store.ballast import Ballast, says_full
 from persona_big5.store.records import Answer, Exchange, State
 
 if TYPE_CHECKING:
@@ -80,27 +82,52 @@ class Journal:
         self._appending = threading.Lock()
         self._descriptor: int | None = None
         self._size = 0
+        self._ballast = Ballast(database)
+        self.disk_is_full = False
+
+    def keep_room(self) -> None:
+        """Hold back room for the lines that come when the disk is full; it is full already where there is none."""
+        try:
+            self.disk_is_full = not self._ballast.take()
+        except OSError as error:
+            raise StoreError(f"cannot write to {error.filename}: {error.strerror}") from error
+
+    def give_back_room(self) -> None:
+        """Give back the room: nothing more will be appended."""
+        self._ballast.give_back()
 
     def append(self, line: bytes) -> None:
-        """Write one line at the end, with one ``write``.
+        """Write one line at the end, with one ``write``; on a full disk into the room kept for that.
 
         Raises
         ------
         StoreError
-            The line could not be written whole (the disk is full); the journal is as before.
+            The line could not be written whole (there is no room left at all); the journal is as before.
         """
         with self._appending:
             try:
-                if self._descriptor is None:
-                    self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o644)
-                    self._size = 0
-                written = os.write(self._descriptor, line)
+                try:
+                    self._write(line)
+                except OSError as error:
+                    if not says_full(error):
+                        raise
+                    self.disk_is_full = True
+                    if not self._ballast.give_back():
+                        raise
+                    self._write(line)
             except OSError as error:
-                raise StoreError(f"cannot write to {self._path}: {error.strerror}") from error
-            if written < len(line):
-                os.ftruncate(self._descriptor, self._size)
-                raise StoreError(f"cannot write to {self._path}: the disk is full; make room and repeat the command")
-            self._size += written
+                advice = "; make room and repeat the command" if says_full(error) else ""
+                raise StoreError(f"cannot write to {self._path}: {error.strerror}{advice}") from error
+
+    def _write(self, line: bytes) -> None:
+        if self._descriptor is None:
+            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o644)
+            self._size = 0
+        written = os.write(self._descriptor, line)
+        if written < len(line):
+            os.ftruncate(self._descriptor, self._size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._size += written
 
     def sync(self) -> None:
         """Have the operating system put on disk what was appended."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from persona_big5.errors import StoreError
@@ -35,8 +35,9 @@ def writer_lock(database: Path, command: str) -> Iterator[None]:
             pid, _, holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").partition(" ")
             who = f"process {pid} ({holder.strip()})" if holder else "another process"
             raise StoreError(f"{who} is writing to {database}; wait for it or stop it") from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()} {command}\n".encode(), 0)
+        with suppress(OSError):  # on a full disk the holder stays without a name
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()} {command}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)

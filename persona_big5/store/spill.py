@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from persona_big5.store.database import failing_with
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
@@ -25,7 +27,7 @@ def spilled(database: Path, schema: pa.Schema, rows: Iterable[tuple[object, ...]
     path = database.with_name(database.name + ".spill")
     try:
         remaining = iter(rows)
-        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        with failing_with(f"{path} could not be written"), pq.ParquetWriter(path, schema, compression="zstd") as writer:
             while batch := list(islice(remaining, _ROWS_AT_ONCE)):
                 columns = [
                     pa.array(values, type=field.type)

@@ -12,7 +12,8 @@ import duckdb
 import pyarrow as pa
 
 from persona_big5.errors import StoreError
-from persona_big5.store.database import PATIENCE, BusyError, attached, bring_up_to_date, create
+from persona_big5.store.ballast import says_full
+from persona_big5.store.database import PATIENCE, BusyError, attached, bring_up_to_date, create, failing_with
 from persona_big5.store.journal import Journal, as_line
 from persona_big5.store.lock import writer_lock
 from persona_big5.store.migrations import MIGRATIONS
@@ -149,16 +150,22 @@ class Store:
     def record(self, exchange: Exchange, answers: Sequence[Answer]) -> None:
         """Keep one exchange and the answers read from it: one line in the journal, written before this returns.
 
-        From then on no kill of the process can lose it; a power cut can take the last second.
+        From then on no kill of the process can lose it; a power cut can take the last second. On a full disk the line
+        goes into room kept back for that, and `disk_is_full` becomes true.
 
         Raises
         ------
         StoreError
-            The disk is full or cannot be written to; nothing of this exchange was kept.
+            There is no room left at all, or the disk cannot be written to; nothing of this exchange was kept.
         ValueError
             The exchange or an answer contradicts its description in `records`.
         """
         self._journal.append(as_line(exchange, answers))
+
+    @property
+    def disk_is_full(self) -> bool:
+        """Whether room has run out: what is in flight can still be kept, nothing new should be asked."""
+        return self._journal.disk_is_full
 
     def merge(self, *, wait: float = 0.0) -> None:
         """Take the journal into the database, in one short transaction for every few thousand lines.
@@ -196,27 +203,37 @@ class Store:
 
     @contextmanager
     def connected(self, wait: float = PATIENCE) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open the database itself, one thread at a time."""
-        with self._turn, attached(self.path, read_only=False, wait=wait) as connection:
+        """Open the database itself, one thread at a time.
+
+        Raises
+        ------
+        StoreError
+            There is no room on the disk for what is written to it, or too little memory.
+        """
+        told = f"{self.path} could not be written"
+        with self._turn, failing_with(told), attached(self.path, read_only=False, wait=wait) as connection:
             yield connection
 
     def _take_in(self, wait: float) -> None:
+        told = (
+            f"the journal of {self.path} could not be merged. Nothing is lost: it stays beside the database, and the "
+            "next writing command merges it"
+        )
         try:
-            with attached(self.path, read_only=False, wait=wait) as connection:
+            with failing_with(told), attached(self.path, read_only=False, wait=wait) as connection:
                 for lines in self._journal.aside():  # one batch but for a journal that could not be merged for long
                     if unreadable := stage(connection, [lines]):
                         self._journal.keep_unreadable(unreadable)
                     merge_staged(connection)
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-            raise StoreError(
-                f"the journal of {self.path} could not be merged: {error}. Nothing is lost: it stays beside the "
-                "database, and the next writing command merges it"
-            ) from error
+        except StoreError as error:
+            self._journal.disk_is_full |= says_full(error)
+            raise
         self._journal.drop_aside()
 
     @contextmanager
     def merging_in_background(self) -> Iterator[None]:
         """Merge every few seconds in a thread; at the end merge the rest, or leave it to the next writing command."""
+        self._journal.keep_room()
         stop = threading.Event()
         thread = threading.Thread(target=self._keep_up, args=(stop,), name="merge", daemon=True)
         thread.start()
@@ -226,6 +243,7 @@ class Store:
             stop.set()
             thread.join()
             self._journal.sync()
+            self._journal.give_back_room()
             with suppress(BusyError):
                 self.merge(wait=PATIENCE)
 
@@ -235,6 +253,7 @@ class Store:
             # What fails here leaves the journal as it is, and the merge at the end says so if it still fails then.
             with suppress(StoreError, duckdb.Error, OSError):
                 self._journal.sync()
-                if time.monotonic() - merged_at >= _MERGE_EVERY:
+                # On a full disk a merge would take the room that the journal needs.
+                if time.monotonic() - merged_at >= _MERGE_EVERY and not self.disk_is_full:
                     self.merge()
                     merged_at = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -99,21 +100,65 @@ def test_a_line_is_one_write_and_is_there_before_append_returns(
     assert (tmp_path / "s.duckdb.journal").read_bytes() == line
 
 
-def test_a_full_disk_leaves_whole_lines_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class FullDisk:
+    """Takes a few bytes of each write, or none, while a file lies beside the journal that keeps the disk full."""
+
+    def __init__(self, filler: Path, fits: int) -> None:
+        self.filler, self.fits, self.write = filler, fits, os.write
+
+    def __call__(self, descriptor: int, data: bytes) -> int:
+        if not self.filler.exists():
+            return self.write(descriptor, data)
+        if not self.fits:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self.write(descriptor, data[: self.fits])
+
+
+@pytest.mark.parametrize("fits", [0, 5])
+def test_a_full_disk_leaves_whole_lines_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fits: int) -> None:
     journal = Journal(tmp_path / "s.duckdb")
     journal.append(b'{"first": 1}\n')
-    write = os.write
+    (tmp_path / "filler").touch()
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:5]))
-        with pytest.raises(StoreError, match="disk is full; make room"):
+        patch.setattr(os, "write", FullDisk(tmp_path / "filler", fits))
+        message = r"s\.duckdb\.journal: No space left on device; make room and repeat"
+        with pytest.raises(StoreError, match=message):
             journal.append(b'{"second": 2}\n')
-        patch.setattr(
-            os, "write", lambda descriptor, data: (_ for _ in ()).throw(OSError(28, "No space left on device"))
-        )
-        with pytest.raises(StoreError, match=r"s\.duckdb\.journal: No space left on device"):
-            journal.append(b'{"second": 2}\n')
+        assert journal.disk_is_full
     journal.append(b'{"third": 3}\n')
     assert (tmp_path / "s.duckdb.journal").read_bytes() == b'{"first": 1}\n{"third": 3}\n'
+
+
+@pytest.mark.parametrize("fits", [0, 5])
+def test_a_full_disk_takes_the_lines_in_flight_into_the_room_kept_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fits: int
+) -> None:
+    ballast = tmp_path / "s.duckdb.ballast"
+    journal = Journal(tmp_path / "s.duckdb")
+    journal.keep_room()
+    assert (ballast.stat().st_size, ballast.stat().st_blocks * 512 >= 4 * 2**20) == (4 * 2**20, True)
+    monkeypatch.setattr(os, "write", FullDisk(ballast, fits))
+    assert not journal.disk_is_full
+    journal.append(b'{"first": 1}\n')
+    assert journal.disk_is_full
+    assert not ballast.exists()
+    journal.append(b'{"second": 2}\n')
+    assert (tmp_path / "s.duckdb.journal").read_bytes() == b'{"first": 1}\n{"second": 2}\n'
+
+
+def test_another_trouble_with_the_disk_is_told_as_it_is_and_keeps_the_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    journal = Journal(tmp_path / "s.duckdb")
+    journal.keep_room()
+    monkeypatch.setattr(os, "write", broken)
+    with pytest.raises(StoreError, match=r"s\.duckdb\.journal: Input/output error$"):
+        journal.append(b"{}\n")
+    assert (tmp_path / "s.duckdb.ballast").exists()
+    assert not journal.disk_is_full
 
 
 @pytest.mark.parametrize("cut", [1, 2, 60])
