@@ -1,7 +1,10 @@
 """The only door to litellm: one request out, one reply or one classified failure back.
 
 litellm is imported inside a function (it costs seconds), its own retries, callbacks, telemetry and messages are off,
-and what it would drop silently is left out openly. ``simulated/…`` goes through the same door by a custom provider.
+and what it would drop silently is left out openly. For each variant of an llm it is decided once which way its calls
+go: to endpoints that speak OpenAI's protocol over connections of our own (litellm translates, ``direct`` sends), to
+every other provider through litellm's own call, which costs ten times the CPU. ``simulated/…`` goes the latter way, by
+a custom provider.
 """
 
 from __future__ import annotations
@@ -9,28 +12,50 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from persona_big5.errors import AccessError
+from persona_big5.runner.direct import Connections
+from persona_big5.runner.reading import read_failure, read_reply, retry_after, without_secrets
 from persona_big5.runner.reply import Call, Failure, Reply
 from persona_big5.simulation.respondent import respond
 from persona_big5.simulation.traits import PREFIX
+from persona_big5.study.messages import COMPLETION_STOP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import ModuleType
 
+    from persona_big5.study import Session, Study
     from persona_big5.study.model import Llm, Variant
 
+    Prices = dict[tuple[str, str], tuple[float, float] | None]
+
 _GRACE = 2.0  # seconds beyond the time-out before a call that litellm does not end is ended from outside
-_SECRETS = re.compile(r"(?:\b(?:sk|pk|key|hf|gsk|xai|AIza)[-_][\w-]{6,}|(?<=Bearer )[^\s'\"]+)")
+_TOP_LOGPROBS = 20  # as many alternatives as most providers give
+_OPENAI_ADDRESS = "https://api.openai.com/v1"
 _UNREACHABLE = frozenset({"ConnectError", "ConnectTimeout", "ClientConnectorError", "ClientConnectorDNSError"})
-_FILTERED = frozenset({"content_filter", "content_policy_violation"})
-_ACCESS_STATUS = frozenset({401, 403, 404})
-_REJECTED_STATUS = frozenset({400, 405, 410, 413, 415, 422})
+_NOT_IN_THE_BODY = frozenset({"extra_headers", "extra_query", "headers", "api_version", "base_url"})
+_TRANSLATION = (
+    "transform_request",
+    "transform_response",
+    "get_complete_url",
+    "validate_environment",
+    "get_error_class",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Direct:
+    """What litellm says of an OpenAI-compatible endpoint: address, headers, and how to translate a request."""
+
+    url: str
+    headers: dict[str, str]
+    config: Any
+    model: str
 
 
 class Door:
@@ -39,7 +64,10 @@ class Door:
     def __init__(self, litellm: ModuleType) -> None:
         self._litellm = litellm
         self._table_prices: dict[str, tuple[float, float] | None] = {}
-        self._supported: dict[str, frozenset[str] | None] = {}
+        self._refused: dict[tuple[str, str], list[str]] = {}
+        self._translated: dict[tuple[str, str], dict[str, Any]] = {}
+        self._directs: dict[tuple[str, str], _Direct | None] = {}
+        self._connections: Connections | None = None
 
     def address(self, llm: Llm) -> str:
         """Return where an llm is asked, in words for a message."""
@@ -62,35 +90,56 @@ class Door:
         per_input, per_output = info.get("input_cost_per_token"), info.get("output_cost_per_token")
         return None if per_input is None or per_output is None else (per_input, per_output)
 
-    def prepare(self, llm: Llm, variant: Variant, messages: list[dict[str, str]], seed: int) -> Call:
-        """Return the request as it will be sent; parameters that the provider does not take are left out and named."""
-        supported = self._supported_parameters(variant.name or llm.name)
-        wanted = {**llm.decoding, "seed": seed}
-        standard = set(self._litellm.OPENAI_CHAT_COMPLETION_PARAMS)
-        dropped = [] if supported is None else sorted(name for name in wanted if name in standard - supported)
+    def prepare(self, session: Session, messages: list[dict[str, str]]) -> Call:
+        """Return a request as it will be sent; parameters that the provider does not take are left out and named."""
+        wanted = _wanted(session)
+        if session.llm.interface == "completion":
+            return Call(messages, wanted, [])
+        dropped = self._not_taken(session.variant.name or session.llm.name, wanted)
         return Call(messages, {name: value for name, value in wanted.items() if name not in dropped}, dropped)
 
-    def _supported_parameters(self, name: str) -> frozenset[str] | None:
-        """Return the standard parameters a provider takes, None if litellm does not know (then all are sent)."""
-        if name not in self._supported:
-            model, provider, *_ = self._litellm.get_llm_provider(name)
-            names = self._litellm.get_supported_openai_params(model=model, custom_llm_provider=provider)
-            self._supported[name] = None if names is None else frozenset(names)
-        return self._supported[name]
+    def _not_taken(self, name: str, wanted: Mapping[str, Any]) -> list[str]:
+        """Return the parameters that a provider does not take, found out once by having each of them translated."""
+        if name.startswith(PREFIX):
+            return []
+        which = (name, repr({**wanted, "seed": 0}))
+        if which not in self._refused:
+            standard = self._litellm.OPENAI_CHAT_COMPLETION_PARAMS
+            self._refused[which] = sorted(
+                parameter for parameter in wanted if parameter in standard and not self._takes(name, parameter, wanted)
+            )
+        return self._refused[which]
+
+    def _takes(self, name: str, parameter: str, wanted: Mapping[str, Any]) -> bool:
+        try:
+            self._translate(name, {parameter: wanted[parameter]})
+        except self._litellm.UnsupportedParamsError:
+            return False
+        return True
 
     def check_access(self, llm: Llm) -> None:
         """Raise an AccessError for what is known to be wrong before anything is sent: an odd name, a missing key."""
-        for name in {llm.name, *(variant.name for variant in llm.variants if variant.name)}:
+        for variant in llm.variants:
+            name = variant.name or llm.name
             try:
                 self._litellm.get_llm_provider(name)
             except Exception as error:
                 raise AccessError(
                     f"llm {llm.id}: litellm knows no provider for {name!r}; write provider/model, as openai/{name}"
                 ) from error
-        self._key(llm)
+            direct = self._direct(llm, variant)
+            if direct is None and llm.interface == "completion":
+                raise AccessError(
+                    f"llm {llm.id}: interface completion needs an endpoint that speaks OpenAI's protocol; give its "
+                    f"`api_base:` and the name as hosted_vllm/…"
+                )
 
     def _key(self, llm: Llm) -> str | None:
-        """Return the key to pass, None to leave it to litellm's own variables."""
+        """Return the llm's key, None where it needs none.
+
+        The key of a provider's own variable goes to the provider's own address only: an ``api_base`` gets the key that
+        the study names for it, or none.
+        """
         if llm.api_key_env is not None:
             key = os.environ.get(llm.api_key_env)
             if not key:
@@ -98,13 +147,46 @@ class Door:
                     f"llm {llm.id}: the environment variable {llm.api_key_env} is not set; export it and run again"
                 )
             return key
-        if llm.name.startswith(PREFIX):
+        if llm.api_base is not None or llm.name.startswith(PREFIX):
             return None
         missing = self._litellm.validate_environment(llm.name).get("missing_keys") or []
-        if missing and llm.api_base is None:
+        if missing:
             names = " or ".join(missing)
             raise AccessError(f"llm {llm.id}: no key; export {names}, or name another variable with api_key_env")
-        return "no-key-needed" if missing else None
+        return self._litellm.get_llm_provider(llm.name)[2] or os.environ.get("OPENAI_API_KEY", "")
+
+    def _direct(self, llm: Llm, variant: Variant) -> _Direct | None:
+        """Decide, once, which way a variant's calls go; None is litellm's own call."""
+        which = (llm.id, variant.id)
+        if which not in self._directs:
+            self._directs[which] = self._decide(llm, variant.name or llm.name)
+        return self._directs[which]
+
+    def _decide(self, llm: Llm, name: str) -> _Direct | None:
+        if name.startswith(PREFIX):
+            return None
+        litellm = self._litellm
+        model, provider, _, own_address = litellm.get_llm_provider(name)
+        config = litellm.utils.ProviderConfigManager.get_provider_chat_config(
+            model=model, provider=litellm.LlmProviders(provider)
+        )
+        plain = litellm.OpenAIGPTConfig
+        speaks_openai = isinstance(config, plain) and all(
+            getattr(type(config), method, None) is getattr(plain, method, None) for method in _TRANSLATION
+        )
+        if not speaks_openai or _NOT_IN_THE_BODY & llm.decoding.keys():
+            self._key(llm)
+            return None
+        base = llm.api_base or (_OPENAI_ADDRESS if provider == "openai" else own_address)
+        if base is None:
+            raise AccessError(f"llm {llm.id}: {provider}/ has no address of its own; give `api_base:`")
+        key = self._key(llm)
+        common = {"api_base": base, "api_key": key, "model": model, "optional_params": {}, "litellm_params": {}}
+        headers = config.validate_environment(headers={}, messages=[], **common)
+        url = config.get_complete_url(stream=False, **common)
+        if llm.interface == "completion":
+            url = base.rstrip("/") + "/completions"
+        return _Direct(url, headers, config, model)
 
     async def ask(self, llm: Llm, variant: Variant, call: Call) -> Reply:
         """Send one request once.
@@ -114,6 +196,52 @@ class Door:
         Failure
             If no readable reply came; its text holds no key.
         """
+        direct = self._direct(llm, variant)
+        if direct is None:
+            return read_reply(await self._ask_litellm(llm, variant, call))
+        if self._connections is None:
+            self._connections = Connections(_ssl_configuration())
+        return read_reply(
+            await self._connections.post(
+                direct.url,
+                direct.headers,
+                self._body(direct, llm, variant, call),
+                timeout=llm.limits.timeout,
+                key=self._key(llm),
+            )
+        )
+
+    def _body(self, direct: _Direct, llm: Llm, variant: Variant, call: Call) -> dict[str, Any]:
+        """Return the body of a request as litellm translates it; parameters but the seed are translated once."""
+        if llm.interface == "completion":
+            return {"model": direct.model, "prompt": call.messages[0]["content"], **call.parameters}
+        fixed = {name: value for name, value in call.parameters.items() if name != "seed"}
+        which = (variant.name or llm.name, repr(fixed))
+        if which not in self._translated:
+            self._translated[which] = self._translate(which[0], fixed)
+        seed = {"seed": call.parameters["seed"]} if "seed" in call.parameters else {}
+        body: dict[str, Any] = direct.config.transform_request(
+            model=direct.model,
+            messages=[dict(message) for message in call.messages],
+            optional_params={**self._translated[which], **seed},
+            litellm_params={},
+            headers={},
+        )
+        return body
+
+    def _translate(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return parameters as a provider takes them."""
+        model, provider, *_ = self._litellm.get_llm_provider(name)
+        translated = dict(
+            self._litellm.utils.get_optional_params(
+                model=model, custom_llm_provider=provider, drop_params=False, **parameters
+            )
+        )
+        translated.pop("stream", None)  # False, and never anything else
+        beside = translated.pop("extra_body", {})
+        return {**translated, **beside}
+
+    async def _ask_litellm(self, llm: Llm, variant: Variant, call: Call) -> object:
         key = self._key(llm)
         try:
             response = await asyncio.wait_for(
@@ -121,7 +249,7 @@ class Door:
                     model=variant.name or llm.name,
                     messages=call.messages,
                     api_base=llm.api_base,
-                    api_key=key,
+                    api_key=key or ("no-key-needed" if llm.api_base else None),
                     timeout=llm.limits.timeout,
                     max_retries=0,
                     num_retries=0,
@@ -130,33 +258,21 @@ class Door:
                 ),
                 llm.limits.timeout + _GRACE,
             )
-            return self._read(response, self.price(llm, variant))
         except TimeoutError:
-            raise Failure("transient", f"no reply within {llm.limits.timeout:g} s") from None
+            raise Failure("timed_out", f"no reply within {llm.limits.timeout:g} s") from None
         except Exception as error:  # noqa: BLE001  (litellm and its transports raise anything; nothing may end the run)
             raise _classify(error, key) from None
-
-    def _read(self, response: Any, price: tuple[float, float] | None) -> Reply:  # noqa: ANN401  (litellm's own class)
-        choice = response.choices[0]
-        content = choice.message.content
-        usage = getattr(response, "usage", None)
-        tokens_in, tokens_out = getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None)
-        details = getattr(usage, "completion_tokens_details", None)
-        return Reply(
-            text=content if isinstance(content, str) else None,
-            finish_reason=choice.finish_reason,
-            model_returned=response.model,
-            fingerprint=getattr(response, "system_fingerprint", None),
-            tokens_in=tokens_in,
-            tokens_out=tokens_out,
-            tokens_reasoning=getattr(details, "reasoning_tokens", None),
-            cost=_cost(price, tokens_in, tokens_out),
-        )
+        data: dict[str, Any] = response.model_dump()
+        provider = self._litellm.get_llm_provider(variant.name or llm.name)[1]
+        data["model"] = str(data["model"]).removeprefix(f"{provider}/")  # which litellm puts before what came back
+        return data
 
     async def close(self) -> None:
-        """Close litellm's connections; after this the door is shut."""
+        """Close all connections; after this the door is shut."""
         from litellm.llms.custom_httpx.async_client_cleanup import close_litellm_async_clients
 
+        if self._connections is not None:
+            await self._connections.close()
         await close_litellm_async_clients()
 
 
@@ -175,6 +291,28 @@ def open_door() -> Iterator[Door]:
         for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         yield Door(litellm)
+
+
+def table_prices(study: Study) -> Prices:
+    """USD per input and per output token of every (llm, variant) of a study, None where nobody knows."""
+    with open_door() as door:
+        return {(llm.id, variant.id): door.price(llm, variant) for llm in study.llms for variant in llm.variants}
+
+
+def _ssl_configuration() -> Any:  # noqa: ANN401  (litellm's own: a context, or False where it is told to check nothing)
+    from litellm.llms.custom_httpx.http_handler import get_ssl_configuration
+
+    return get_ssl_configuration()
+
+
+def _wanted(session: Session) -> dict[str, Any]:
+    """Parameters that a session asks for: the llm's own, what its administration needs, and its seed."""
+    probability = session.answer_mode == "probability"
+    if session.llm.interface == "completion":
+        added = {"stop": [COMPLETION_STOP], **({"logprobs": _TOP_LOGPROBS} if probability else {})}
+    else:
+        added = {"logprobs": True, "top_logprobs": _TOP_LOGPROBS} if probability else {}
+    return {**added, **session.llm.parameters(session.reasoning), "seed": session.seed}
 
 
 def _simulated_provider(litellm: ModuleType) -> object:
@@ -203,47 +341,29 @@ def _simulated_provider(litellm: ModuleType) -> object:
     return SimulatedProvider()
 
 
-def _cost(price: tuple[float, float] | None, tokens_in: int | None, tokens_out: int | None) -> float | None:
-    if price is None or tokens_in is None or tokens_out is None:
-        return None
-    return tokens_in * price[0] + tokens_out * price[1]
-
-
 def _classify(error: Exception, key: str | None) -> Failure:
     """Return the failure that an exception of litellm stands for, judged by its causes rather than by its class."""
     causes = list(_causes(error))
     names = {type(cause).__name__ for cause in causes}
-    status = getattr(error, "status_code", None)
-    message = _without_secrets(" ".join(str(error).split()), key)
-    if "ContentPolicyViolationError" in names or any(getattr(cause, "code", None) in _FILTERED for cause in causes):
+    message = without_secrets(str(error), key)
+    if "ContentPolicyViolationError" in names:
         return Failure("filtered", message)
     if names & _UNREACHABLE:
-        return Failure("unreachable", _without_secrets(str(causes[-1]), key))
-    if status in _ACCESS_STATUS or "insufficient_quota" in message:
-        return Failure("access", message)
-    if status in _REJECTED_STATUS or "UnsupportedParamsError" in names:
+        return Failure("unreachable", without_secrets(str(causes[-1]), key))
+    if names & {"Timeout", "APITimeoutError", "ReadTimeout"}:
+        return Failure("timed_out", message)
+    if names & {"JSONDecodeError", "APIResponseValidationError"}:
+        return Failure("unreadable", message)
+    if "UnsupportedParamsError" in names:
         return Failure("rejected", message)
-    return Failure("transient", message, retry_after=_retry_after(error))
+    status = getattr(error, "status_code", None)
+    headers = getattr(error, "litellm_response_headers", None) or {}
+    if not isinstance(status, int) or status < 400:
+        return Failure("unreadable" if status == 200 else "dropped", message, retry_after=retry_after(headers))
+    return read_failure(status, str(error), headers, key)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _without_secrets(text: str, key: str | None) -> str:
-    if key and len(key) >= 4:  # a shorter one would blank out ordinary words
-        text = text.replace(key, "[key]")
-    for name, value in os.environ.items():
-        if name.upper().endswith(("_KEY", "_TOKEN", "_SECRET")) and len(value) >= 8:
-            text = text.replace(value, "[key]")
-    return "".join(c if c.isprintable() else " " for c in _SECRETS.sub("[key]", text)[:500])
-
-
-def _retry_after(error: Exception) -> float | None:
-    """Return the seconds a server asks to wait, None if it does not say so in seconds."""
-    headers = getattr(error, "litellm_response_headers", None) or {}
-    with suppress(ValueError):
-        return max(0.0, float(headers.get("retry-after", "")))
-    return None

@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-FailureKind = Literal["transient", "unreachable", "access", "rejected", "filtered"]
+FailureKind = Literal[
+    "rate_limited",
+    "server_error",
+    "timed_out",
+    "dropped",
+    "unreadable",
+    "unreachable",
+    "access",
+    "rejected",
+    "filtered",
+]
+LOST: frozenset[FailureKind] = frozenset({"timed_out", "dropped", "unreadable"})
+"""Kinds of failure that may have been billed: the reply was made, or may have been, and was lost in transit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,25 +31,30 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A readable reply; ``cost`` is in USD and None where no price is known."""
+    """A readable reply.
 
-    text: str | None
-    finish_reason: str | None
-    model_returned: str | None
-    fingerprint: str | None
-    tokens_in: int | None
-    tokens_out: int | None
-    tokens_reasoning: int | None
-    cost: float | None
+    ``tokens_out`` is what is billed as output, thoughts included. ``logprobs`` describes the first tokens of the text,
+    each ``{"token": str, "logprob": float, "top": [[token, logprob], ...]}``.
+    """
+
+    text: str | None = None
+    finish_reason: str | None = None
+    model_returned: str | None = None
+    fingerprint: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    tokens_reasoning: int | None = None
+    thoughts: str | None = None
+    logprobs: list[dict[str, Any]] | None = None
 
 
 class Failure(Exception):  # noqa: N818  (a result of asking, not a mistake of the user)
-    """No readable reply.
+    """No readable reply; never carries a key.
 
-    ``transient``: a rate limit, a server's error, a time-out, a dropped connection, an unreadable body.
+    ``rate_limited``: too many requests. ``server_error``: the server could not answer. ``timed_out``: no reply in time.
+    ``dropped``: the connection broke after the request. ``unreadable``: a reply that is no readable JSON.
     ``unreachable``: nothing answers at the address. ``access``: key, permission or model name is wrong. ``rejected``:
     this request is refused by the server and would be again. ``filtered``: the provider's content filter refused it.
-    Never carries a key.
     """
 
     def __init__(self, kind: FailureKind, message: str, *, retry_after: float | None = None) -> None:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 ATTEMPTS = 4
 """Attempts at one call, the first included."""
 
+ATTEMPTS_WHEN_LIMITED = 20
+"""Attempts at a call that the provider puts off: it asks for patience, and gets about a quarter of an hour."""
+
+_TRIED_AGAIN = frozenset({"rate_limited", "server_error", "timed_out", "dropped", "unreadable", "unreachable"})
 _FIRST_WAIT = 0.5  # seconds, doubled with every attempt
 _LONGEST_WAIT = 60.0  # seconds; a server that asks for more is taken at its word up to here
 
@@ -27,8 +31,9 @@ def wait_before_retry(failure: Failure, attempt: int) -> float | None:
     attempt
         The attempt that failed, counted from 1.
     """
-    if failure.kind not in {"transient", "unreachable"} or attempt >= ATTEMPTS:
+    most = ATTEMPTS_WHEN_LIMITED if failure.kind == "rate_limited" else ATTEMPTS
+    if failure.kind not in _TRIED_AGAIN or attempt >= most:
         return None
-    delay = _FIRST_WAIT * 2 ** (attempt - 1)
+    delay = min(_FIRST_WAIT * 2 ** (attempt - 1), _LONGEST_WAIT)
     wait = random.uniform(delay / 2, delay)  # noqa: S311  (no secret hangs on it)
     return min(max(wait, failure.retry_after or 0.0), _LONGEST_WAIT)

@@ -65,9 +65,6 @@ if TYPE_CHECKING:
 MESSAGE_FORMAT = 1
 """Number of the format above. It is part of every administration's id: asking in another format is asking anew."""
 
-STOP = "\nQuestion:"
-"""Where an llm without a chat template begins to ask itself: its reply ends before."""
-
 ROTATED = "rotated-"
 """What stands before the number of places by which a session's options are rotated."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import yaml
@@ -47,6 +49,42 @@ PERSONAS = {
         {"id": "wry", "group": "own", "text": "You are wry."},
     ]
 }
+
+
+REPLY = {
+    "id": "r-1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "returned-model",
+    "system_fingerprint": "fp_1",
+    "choices": [
+        {
+            "index": 0,
+            "finish_reason": "stop",
+            "message": {"role": "assistant", "content": "4", "reasoning_content": "Let me see."},
+            "logprobs": {
+                "content": [
+                    {
+                        "token": "4",
+                        "logprob": -0.1,
+                        "bytes": [52],
+                        "top_logprobs": [
+                            {"token": "4", "logprob": -0.1, "bytes": [52]},
+                            {"token": "3", "logprob": -2.5, "bytes": [51]},
+                        ],
+                    }
+                ]
+            },
+        }
+    ],
+    "usage": {
+        "prompt_tokens": 20,
+        "completion_tokens": 3,
+        "total_tokens": 23,
+        "completion_tokens_details": {"reasoning_tokens": 2},
+    },
+}
+"""What an endpoint that gives everything answers."""
 
 
 def loopback(url, llm="loop", **fields):
@@ -93,13 +131,13 @@ def one(db, query):
 @contextmanager
 def fake_endpoint(status: int, body: str, headers=None):
     """An endpoint that answers every request the same way; ``{auth}`` in the body is the authorisation sent."""
-    seen = []
+    seen: list[SimpleNamespace] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
-            self.rfile.read(int(self.headers.get("content-length", 0)))
+            sent = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))))
             auth = self.headers.get("authorization", "")
-            seen.append(auth)
+            seen.append(SimpleNamespace(path=self.path, authorization=auth, body=sent))
             data = body.replace("{auth}", auth).encode()
             self.send_response(status)
             for name, value in {"content-type": "application/json", **(headers or {})}.items():

@@ -137,12 +137,27 @@ def test_what_fails_at_every_attempt_is_failed_with_its_reason_and_asked_again(t
     assert states(db) == {"answered": CALLS}
 
 
-def test_a_rejected_request_is_failed_at_once(tmp_path, db, endpoint):
-    endpoint.config(p400=0.4)
-    summary = run_study(make_study(tmp_path, [loopback(endpoint.url)]), db)
+def test_a_rejected_request_is_failed_at_once(tmp_path, db):
+    with fake_endpoint(400, json.dumps({"error": {"message": "this is too long"}})) as (url, seen):
+        summary = run_study(make_study(tmp_path, [loopback(url)]), db, limit=5)
 
-    assert set(summary.states) == {"answered", "failed"}
-    assert one(db, FAILED_ATTEMPTS) == summary.states["failed"]
+    assert summary.states == {"failed": 5}
+    assert len(seen) == one(db, FAILED_ATTEMPTS) == 5
+    assert one(db, "SELECT DISTINCT reason FROM answer") == "400: this is too long"
+
+
+def test_a_reply_lost_in_transit_counts_as_paid_in_full(tmp_path, db, endpoint):
+    """A reply cut off under way was made and may be billed: what it can have cost at most is spent, and said."""
+    llm = loopback(endpoint.url, price={"input": 1e6, "output": 1e6})  # one USD a token
+    endpoint.config(p_malformed=1.0)
+    summary = run_study(make_study(tmp_path, [llm], personas=["none"]), db, limit=2)
+
+    sent = one(db, "SELECT max(strlen(messages->0->>'content')) FROM exchange")
+    assert summary.states == {"failed": 2}
+    assert summary.lost == {"unreadable": 2 * ATTEMPTS}
+    assert summary.cost == summary.lost_cost == one(db, "SELECT sum(cost) FROM exchange")
+    assert summary.cost / (2 * ATTEMPTS) == pytest.approx(sent + 16 + 8, abs=2)
+    assert "lost in transit, perhaps billed: 8 unreadable" in str(summary)
 
 
 @pytest.mark.parametrize(("fault", "state"), [("p_empty", "empty"), ("p_refusal", "refused")])
@@ -235,7 +250,7 @@ def test_a_wrong_key_stops_at_the_probe_and_appears_nowhere(tmp_path, db, monkey
         with pytest.raises(AccessError, match="check the key in LOOP_KEY") as raised:
             run_study(study, db)
 
-    assert seen == [f"Bearer {key}"]
+    assert [request.authorization for request in seen] == [f"Bearer {key}"]
     assert key not in str(raised.value)
     assert states(db) == {"not_asked": CALLS}
     assert one(db, "SELECT count(*) FROM exchange WHERE error LIKE '%Incorrect API key%[key]%'") == 1
