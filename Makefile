@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test check simulate bench-runner survey analyze report clean
+.PHONY: help setup demo test check simulate bench-runner bench-faults survey analyze report clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -37,6 +37,9 @@ simulate: .venv/.installed-dev ## recovery of planted structure over 20 seeds of
 
 bench-runner: .venv/.installed-dev ## speed and memory of the runner beside aiohttp, litellm and inspect_ai
 	$(BIN)/python -m benchmarks.runner_speed
+
+bench-faults: .venv/.installed-dev ## what becomes of a study under each fault, under kills, and under limits of cost
+	$(BIN)/python -m benchmarks.faults
 
 survey: setup ## ask what is not yet stored: make survey STUDY=my-study.yaml
 	$(BIN)/persona-big5 run $(STUDY)

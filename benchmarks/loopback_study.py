@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,35 +79,36 @@ def write_study(folder: Path, url: str, *, n_personas: int, n_items: int, runs: 
     return folder / "study.yaml"
 
 
-def ask_database(database: Path, query: str) -> list[list[Any]]:
-    """Return the rows of one query, asked by the program: DuckDB's memory stays out of the measuring process."""
-    answer = subprocess.run(
-        [PROGRAM, "sql", str(database), query, "--json"], capture_output=True, text=True, timeout=120
-    )
-    if answer.returncode:
-        raise RuntimeError(answer.stderr)
-    rows: list[list[Any]] = json.loads(answer.stdout)["rows"]
-    return rows
-
-
-def run(command: Sequence[str], log: Path, *, limit: float = 600, cwd: Path | None = None) -> Finished:
-    """Run a command to its end, or kill it after ``limit`` seconds; its output goes to ``log``.
+class Running:
+    """A command, started; its output goes to ``log``.
 
     Peak memory is the kernel's count for the process, which starts from that of the one that spawned it: measure from a
     small one.
     """
-    start = time.monotonic()
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=cwd)
-    killer = threading.Timer(limit, process.kill)
-    killer.start()
-    _, status, usage = os.wait4(process.pid, 0)
-    killer.cancel()
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return Finished(
-        exit_code=process.returncode,
-        seconds=time.monotonic() - start,
-        user_seconds=usage.ru_utime,
-        peak_mb=usage.ru_maxrss / 1024,
-        output=log.read_text(encoding="utf-8", errors="replace"),
-    )
+
+    def __init__(self, command: Sequence[str], log: Path, cwd: Path | None = None) -> None:
+        self._log, self._start = log, time.monotonic()
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=cwd)
+
+    @property
+    def is_going_on(self) -> bool:
+        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def finish(self, limit: float = 600) -> Finished:
+        """Wait for the end, or kill it after ``limit`` seconds."""
+        killer = threading.Timer(limit, self.kill)
+        killer.start()
+        _, status, usage = os.wait4(self._process.pid, 0)
+        killer.cancel()
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        return Finished(
+            exit_code=self._process.returncode,
+            seconds=time.monotonic() - self._start,
+            user_seconds=usage.ru_utime,
+            peak_mb=usage.ru_maxrss / 1024,
+            output=self._log.read_text(encoding="utf-8", errors="replace"),
+        )

@@ -65,7 +65,7 @@ async def with_aiohttp(url: str, every: Iterator[dict[str, object]], in_flight: 
 
         async def ask(body: dict[str, object]) -> str:
             async with session.post(f"{url}/chat/completions", json={"model": "loopback", **body}) as response:
-                return (await response.json())["choices"][0]["message"]["content"]
+                return str((await response.json())["choices"][0]["message"]["content"])
 
         return len(await _ask_all(ask, every, in_flight))
 
@@ -76,7 +76,7 @@ async def with_litellm(url: str, every: Iterator[dict[str, object]], in_flight: 
 
     async def ask(body: dict[str, object]) -> str:
         response = await litellm.acompletion(model="hosted_vllm/loopback", api_base=url, api_key="none", **body)
-        return response.choices[0].message.content
+        return str(response.choices[0].message.content)
 
     return len(await _ask_all(ask, every, in_flight))
 

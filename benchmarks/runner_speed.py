@@ -21,7 +21,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.endpoint import Endpoint
-from benchmarks.loopback_study import PROGRAM, Finished, ask_database, run, write_study
+from benchmarks.ledger import read_ledger
+from benchmarks.loopback_study import PROGRAM, Finished, Running, write_study
 
 IN_FLIGHT = 64
 LATENCY_MS = 50.0
@@ -79,13 +80,12 @@ def ask(client: str, endpoint: Endpoint, size: Size) -> tuple[Finished, float]:
     with tempfile.TemporaryDirectory(prefix="persona-big5-speed-") as name:
         folder = Path(name)
         endpoint.reset()
-        finished = run(command(client, endpoint.url, size, folder), folder / "log.txt", cwd=_ROOT)
+        finished = Running(command(client, endpoint.url, size, folder), folder / "log.txt", _ROOT).finish()
         stats = endpoint.stats()
         if finished.exit_code or stats["paid"] != size.calls:
             raise RuntimeError(f"{client}: {stats['paid']} of {size.calls} calls answered\n{finished.output[-2000:]}")
         if client == "ours":
-            query = "SELECT count(*) FROM long WHERE state = 'answered'"
-            ((stored,),) = ask_database(folder / "study.duckdb", query)
+            stored = read_ledger(folder / "study.duckdb").states.get("answered", 0)
             if stored != size.calls:
                 raise RuntimeError(f"ours: {stored} of {size.calls} answers stored")
     return finished, stats["requests"] / stats["seconds"]
@@ -99,8 +99,8 @@ def measure(client: str, endpoint: Endpoint, start_up: float) -> Measured:
 
 def has_inspect_ai() -> bool:
     """Make sure of inspect_ai's environment; where that fails, say why."""
-    python = _INSPECT / "bin" / "python"
-    if not python.exists():
+    python = str(_INSPECT / "bin" / "python")
+    if not Path(python).exists():
         venv.create(_INSPECT, with_pip=True)
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "inspect_ai", "openai"]
     version = [python, "-c", "import importlib.metadata as m; print(m.version('inspect_ai'))"]
@@ -136,7 +136,7 @@ def compare_clients(endpoint: Endpoint, clients: list[str], rounds: int) -> dict
 def ratio(measured: dict[str, list[Measured]], figure: str, client: str, other: str) -> float:
     """Return the median over rounds of one client's figure to another's."""
     pairs = zip(measured[client], measured[other], strict=True)
-    return median(getattr(one, figure) / getattr(two, figure) for one, two in pairs)
+    return float(median(getattr(one, figure) / getattr(two, figure) for one, two in pairs))
 
 
 def compare_sizes(endpoint: Endpoint) -> float:
