@@ -8,7 +8,7 @@ from persona_big5.specfile import did_you_mean
 from persona_big5.study.model import AdministrationDesign, Persona
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from persona_big5.questionnaire.model import Questionnaire
     from persona_big5.specfile import Place, SpecFile
@@ -40,6 +40,13 @@ def check_told_apart(
             )
 
 
+def check_paraphrase(spec: SpecFile, place: Place, one: Persona | Context, known: Collection[str]) -> None:
+    """What a persona paraphrases is one of ``known``, the ids of the library's and the study's personas."""
+    if isinstance(one, Persona) and one.paraphrase_of is not None and one.paraphrase_of not in known:
+        hint = did_you_mean(one.paraphrase_of, known)
+        spec.problem(place, f"the persona '{one.id}' is a paraphrase of '{one.paraphrase_of}', which is unknown{hint}")
+
+
 def check_wordings(spec: SpecFile, questionnaires: Sequence[Questionnaire]) -> None:
     """Every wording of the study is declared in every questionnaire."""
     design = _design(spec)
@@ -51,11 +58,19 @@ def check_wordings(spec: SpecFile, questionnaires: Sequence[Questionnaire]) -> N
                 spec.problem(("administration", "wording", index), text)
 
 
+def check_anchors(spec: SpecFile, questionnaires: Sequence[Questionnaire]) -> None:
+    """Every anchor is an item of the study."""
+    design = _design(spec)
+    items = {item.id for questionnaire in questionnaires for item in questionnaire.items}
+    for index, anchor in enumerate(design.anchors if design else ()):
+        if anchor not in items:
+            text = f"no item of the study's questionnaires is named '{anchor}'{did_you_mean(anchor, items)}"
+            spec.problem(("administration", "anchors", index), text)
+
+
 def check_can_be_asked(spec: SpecFile) -> None:
     """Probabilities are those of the first token of a reply, so that token must be the answer."""
     design = _design(spec)
-    if design is not None and design.anchors:
-        spec.problem(("administration", "anchors"), "`anchors` cannot be asked yet; leave the list empty")
     if design is None or design.answer_mode != "probability":
         return
     for field, level, levels, reason in (

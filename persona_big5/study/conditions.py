@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from persona_big5.errors import PersonaBig5Error, SpecError
 from persona_big5.questionnaire.library import is_path, locate, shipped
 from persona_big5.specfile import did_you_mean, open_spec
-from persona_big5.study.checks import check_ids_differ, check_told_apart
+from persona_big5.study.checks import check_ids_differ, check_paraphrase, check_told_apart
 from persona_big5.study.model import Context, ContextFile, Persona, PersonaFile, StudyFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from persona_big5.specfile import SpecFile
+    from persona_big5.specfile import Place, SpecFile
 
 Condition = TypeVar("Condition", Persona, Context)
 
@@ -45,8 +45,9 @@ def find_conditions(
     spec: SpecFile, kind: Literal["personas", "contexts"], folder: Path, read: Callable[[Path], list[Condition]]
 ) -> list[Condition]:
     """Return the personas or contexts that a study names, in its order; what is wrong is added to its problems."""
-    library = list(_shipped(spec, kind, read))
+    library: list[Condition] = list(_shipped(spec, kind, read))
     found: list[Condition] = []
+    places: list[Place] = []
     for index, reference in spec.entries(kind, StudyFile.model_fields[kind].default):
         try:
             named = read(locate(kind, reference, folder)) if is_path(reference) else _among(library, reference, kind)
@@ -58,6 +59,10 @@ def find_conditions(
             for one in named:
                 check_told_apart(spec, (kind, index), one, found)
                 found.append(one)
+                places.append((kind, index))
+    known = {one.id for one in (*library, *found)}
+    for place, one in zip(places, found, strict=True):
+        check_paraphrase(spec, place, one, known)
     return found
 
 

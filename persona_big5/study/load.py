@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from persona_big5.errors import PersonaBig5Error, SpecError
 from persona_big5.questionnaire.load import load_questionnaire
 from persona_big5.specfile import open_spec
-from persona_big5.study.checks import check_can_be_asked, check_ids_differ, check_items_differ, check_wordings
+from persona_big5.study.checks import (
+    check_anchors,
+    check_can_be_asked,
+    check_ids_differ,
+    check_items_differ,
+    check_wordings,
+)
 from persona_big5.study.conditions import find_conditions, read_contexts, read_personas
 from persona_big5.study.model import TOKEN_LIMITS, Study, StudyFile
 
@@ -51,6 +57,7 @@ def load_study(path: Path | str) -> Study:
     check_ids_differ(spec, "llms")
     check_wordings(spec, questionnaires)
     check_items_differ(spec, questionnaires)
+    check_anchors(spec, questionnaires)
     check_can_be_asked(spec)
     if entry is None or spec.problems:
         raise SpecError(spec.problems)

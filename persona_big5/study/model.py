@@ -255,12 +255,13 @@ class AdministrationDesign(Spec):
     format: Levels[Literal["text", "json"]] = Field(default=("text",), min_length=1, strict=False)
     reasoning: Levels[Literal["off", "on"]] = Field(default=("off",), min_length=1, strict=False)
     anchors: tuple[str, ...] = Field(default=(), strict=False)
+    design: Literal["crossed", "fraction"] = "crossed"
 
-    @field_validator("wording", "option_order", "format", "reasoning")
+    @field_validator("wording", "option_order", "format", "reasoning", "anchors")
     @classmethod
     def _levels_differ(cls, levels: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(levels)) < len(levels):
-            raise ValueError("the same level stands twice")
+        if repeated := [level for level in levels if levels.count(level) > 1]:
+            raise ValueError(f"'{repeated[0]}' stands twice")
         return levels
 
     @property

@@ -197,10 +197,13 @@ def test_keys_are_refused_and_never_repeated(folder: Path, field: str) -> None:
 @pytest.mark.parametrize(
     ("setting", "text"),
     [
-        ("format: [text, text]", "the same level stands twice"),
+        ("format: [text, text]", "'text' stands twice"),
         ("format: []", "needs 1 or more entries, but has 0"),
-        ("anchors: [calm-1]", "`anchors` cannot be asked yet; leave the list empty"),
-        ("wording: [a, a]", "the same level stands twice"),
+        (
+            "anchors: [calm-1, calm-2]",
+            "no item of the study's questionnaires is named 'calm-2'; did you mean 'calm-1'?",
+        ),
+        ("wording: [a, a]", "'a' stands twice"),
         ("block_size: 1", "must be 2 or more, but is 1"),
     ],
 )
