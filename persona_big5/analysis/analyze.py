@@ -18,6 +18,7 @@ from persona_big5.analysis.answers import RESPONDENT, is_placebo, lay_out
 from persona_big5.analysis.document import Missing
 from persona_big5.analysis.levels import LEVELS, LevelEstimator
 from persona_big5.analysis.modes import has_expected_scores, one_mode, probability_entry
+from persona_big5.analysis.occasions import drift_entry, first_asking
 from persona_big5.analysis.position import OVERALL, option_places
 from persona_big5.analysis.recommend import recommend
 from persona_big5.analysis.scales import reliability_entries, style_entries
@@ -133,7 +134,8 @@ def analyze_table(
         frame = as_long(frame)
     with threadpool_limits(1):  # two BLAS threads double the CPU time of small matrices
         progress("reading the table")
-        every_mode, frame = frame, one_mode(frame)
+        given, of_mode = frame, one_mode(frame)
+        frame = first_asking(of_mode)
         everyone = answers = lay_out(frame, sessions=sessions)
         if everyone.placebo_personas:
             answers = lay_out(_without_placebo(frame), sessions=sessions)
@@ -155,7 +157,7 @@ def analyze_table(
         recommendation = recommend(answers, estimator, matrices, judged, seed=seed)
         found = {
             "schema_version": document.SCHEMA_VERSION,
-            "provenance": _provenance(every_mode, everyone, sessions, levels, n_factors, draws, seed),
+            "provenance": _provenance(given, everyone, sessions, levels, n_factors, draws, seed),
             "verdict": document.verdict_entry(verdict),
             "data": _data(frame, everyone, answers, structures, components),
             "variance": {
@@ -171,10 +173,11 @@ def analyze_table(
             "recommended_level": document.recommendation_entry(recommendation),
             "reliability": reliability_entries(answers, matrices, studies),
             "style": style_entries(answers, places, expected_scores=has_expected_scores(frame)),
-            "probability": probability_entry(every_mode),
+            "probability": probability_entry(given),
+            "drift": drift_entry(of_mode[~is_placebo(of_mode)]),
             **{key: Missing(document.NOT_BUILT) for key in document.NOT_BUILT_KEYS},
         }
-        tables = parquet_tables(every_mode, answers, components, structures, matrices)
+        tables = parquet_tables(given, answers, components, structures, matrices)
         return Analysis(document.write_out(found), tables)
 
 

@@ -34,8 +34,8 @@ NOT_BUILT = "not built yet in this version"
 UNDEFINED = "not defined for these data"
 KEYED_ALIKE = "all items are keyed alike, or fewer than 3 respondents"
 NOT_BUILT_KEYS = (
-    "scores", "replication", "prediction", "change", "missingness_bounds", "semantic", "mtmm", "invariance", "drift",
-    "axis", "mixtures",
+    "scores", "replication", "prediction", "change", "missingness_bounds", "semantic", "mtmm", "invariance", "axis",
+    "mixtures",
 )  # fmt: skip
 
 
