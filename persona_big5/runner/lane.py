@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from persona_big5.study.model import Llm
 
 _TOKENS_AROUND = 16  # that a message may take beside its text
+_BYTES_PER_TOKEN = 4
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class Lane:
         failures: Counter[bool] = Counter()
         for attempt in count(1):
             async with self.throttle.turn():
-                await shared.pause(max(self.throttle.closed_for(), self.pace.delay(_most_tokens(call.messages))))
+                await shared.pause(max(self.throttle.closed_for(), self.pace.delay(_likely_tokens(session, call))))
                 if self._is_stopped and shared.tally.stopped != "limit":
                     return None
                 if not await shared.budget.reserve(most):
@@ -225,9 +226,7 @@ class Lane:
         price = self.shared.door.price(session.llm, session.variant)
         if price is None:
             return 0.0
-        parameters = session.llm.parameters(session.reasoning)
-        replied = max(parameters.get(name) or 0 for name in TOKEN_LIMITS)
-        return _most_tokens(call.messages) * price[0] + replied * price[1]
+        return _most_tokens(call.messages) * price[0] + _most_replied(session) * price[1]
 
     def _what_to_mend(self, session: Session, failure: Failure) -> str:
         llm, where = session.llm, self.shared.door.address(session.llm)
@@ -264,3 +263,14 @@ def _failed(administration: str, exchange: Exchange) -> Answer:
 def _most_tokens(messages: Sequence[Mapping[str, str]]) -> int:
     """Tokens that messages can have at most: no token is shorter than a byte."""
     return sum(len(message["content"].encode("utf-8", "replace")) + _TOKENS_AROUND for message in messages)
+
+
+def _most_replied(session: Session) -> int:
+    """Tokens that a reply may have, thoughts included."""
+    parameters = session.llm.parameters(session.reasoning)
+    return max(parameters.get(name) or 0 for name in TOKEN_LIMITS)
+
+
+def _likely_tokens(session: Session, call: Call) -> int:
+    """Tokens that a provider counts against its limit per minute: those sent, and all that the reply may have."""
+    return _most_tokens(call.messages) // _BYTES_PER_TOKEN + _most_replied(session)
