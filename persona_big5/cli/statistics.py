@@ -138,7 +138,7 @@ def _bring_truth(source: Path, out: Path) -> None:
 def _long_table(
     source: Path, mapping: list[str] | None, items: str | None, keys: Path | None, respondent: str | None
 ) -> pd.DataFrame:
-    from persona_big5.store import long_table
+    from persona_big5.analysis.provider import study_table
     from persona_big5.store.longtable import read_long, select_items
 
     if source.suffix not in DATABASE_SUFFIXES:
@@ -147,7 +147,7 @@ def _long_table(
         )
     if mapping or respondent:
         raise typer.BadParameter("--map and --respondent are for tables; a study database has its columns already")
-    return select_items(long_table(source), source, items=_listed(items), keys=keys)
+    return select_items(study_table(source), source, items=_listed(items), keys=keys)
 
 
 def variance(

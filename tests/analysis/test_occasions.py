@@ -1,4 +1,4 @@
-"""Anchors asked at the start, in the middle and at the end of a conversation: one asking is analysed, all show drift."""
+"""Anchors asked at the start, in the middle and at the end of a conversation: one asking is analysed."""
 
 from __future__ import annotations
 
