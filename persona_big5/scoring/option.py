@@ -19,6 +19,8 @@ from functools import lru_cache
 from itertools import permutations
 from typing import TYPE_CHECKING
 
+from persona_big5.study.messages import shown_value
+
 if TYPE_CHECKING:
     from persona_big5.store.records import State
 
@@ -146,6 +148,7 @@ class _Reader:
         self.undecided = {*range(len(shown))}
         self.by_value = {value: i for i, (value, _) in enumerate(shown) if value is not None}
         self.longest = 100 + max(len(label) for _, label in shown)  # of a text that is an option and nothing else
+        self.bare = {shown_value(value): Reading("answered", value) for value in self.by_value}
         self.ends = (min(self.by_value), max(self.by_value))
         self.by_words = self._phrases()
         longest_first = sorted(self.by_words, key=len, reverse=True)
@@ -196,6 +199,9 @@ class _Reader:
         )
 
     def read(self, text: str, statement: str) -> Reading:
+        bare = self.bare.get(text.strip())
+        if bare:
+            return bare  # nearly every reply, where the number only was asked for
         plain = normalise(text)
         if not plain:
             return Reading("empty", reason="the reply is blank")

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from persona_big5.scoring.block import split_block
 from persona_big5.scoring.jsontext import ANSWER_KEYS, as_text, json_values
 from persona_big5.scoring.option import Reading, Shown, is_option, read_option
+from persona_big5.scoring.probability import NoScore, expected_score
 from persona_big5.store import Answer
+from persona_big5.store.records import FROM_LOG_PROBABILITIES
 from persona_big5.study import asked_turns, shown_options
 
 if TYPE_CHECKING:
@@ -23,6 +25,10 @@ _THOUGHT_TAG = re.compile(r"<(/?)(?:think|thinking|thought|reasoning)>", re.IGNO
 _JSON_DEPTH = 2  # an answer deeper inside is none
 _CUT_BEFORE = Reading("truncated", reason="the reply was cut off before this statement")
 _SKIPPED = Reading("unparsable", reason="the reply skips this statement")
+_LEAVE_THE_SAMPLER = frozenset(
+    {"temperature", "top_p", "seed", "stop", "max_tokens", "max_completion_tokens", "logprobs", "top_logprobs"}
+)
+"""Parameters under which tokens are sampled as temperature and nucleus say."""
 _FOUND = frozenset({"answered", "declined", "off_scale"})
 
 
@@ -35,7 +41,11 @@ def parse_reply(exchange: Exchange, session: Session) -> list[Answer]:
         Its ``text`` is read as it came; None is an empty reply. A ``finish_reason`` or ``failure`` that tells of the
         provider's content filter makes every answer ``refused``, ``length`` makes what has no answer ``truncated``.
     session
-        What was asked.
+        What was asked. In mode ``probability`` the answer is the expected score by the exchange's ``logprobs`` (see
+        `expected_score`), whatever the reply says after its first token; where that has none, the reply is read as in
+        mode ``sample`` and the reason says why. ``sampling_variance_low`` and ``_high`` bound the variance of runs: the
+        settings sent must tell it, and nothing sampled (an earlier turn, a thought) may come before the reply's first
+        token, or the bounds are 0 and (range / 2)², all that holds of any answers.
 
     Returns
     -------
@@ -47,7 +57,8 @@ def parse_reply(exchange: Exchange, session: Session) -> list[Answer]:
     asked = asked_turns(session)[exchange.turn - 1].administrations
     text, visible, thought_open = exchange.text, *without_thoughts(exchange.text or "")
     cut = thought_open or exchange.finish_reason == "length"
-    if exchange.finish_reason == "content_filter" or exchange.failure == "filtered":
+    filtered = exchange.finish_reason == "content_filter" or exchange.failure == "filtered"
+    if filtered:
         readings = [(Reading("refused", reason="the provider's content filter"), text)] * len(asked)
     elif not asked:
         readings = []
@@ -58,7 +69,7 @@ def parse_reply(exchange: Exchange, session: Session) -> list[Answer]:
         shown = tuple(shown_options(session, administration))
         reading = _read_one(visible, shown, administration.item.text)
         readings = [(_if_cut(reading, visible, shown) if cut else reading, text)]
-    return [
+    answers = [
         Answer(
             administration=administration.id,
             exchange=exchange.id,
@@ -71,6 +82,32 @@ def parse_reply(exchange: Exchange, session: Session) -> list[Answer]:
         )
         for administration, (reading, raw) in zip(asked, readings, strict=True)
     ]
+    if session.answer_mode == "probability" and not filtered:
+        return [
+            _expected(answer, tuple(shown_options(session, administration)), exchange)
+            for answer, administration in zip(answers, asked, strict=True)
+        ]
+    return answers
+
+
+def _expected(read: Answer, shown: Shown, exchange: Exchange) -> Answer:
+    """Return the answer that the probabilities of the reply's first token give, else the one read from its text."""
+    temperature, top_p = _sampler(exchange)
+    scored = expected_score(exchange.logprobs, shown, temperature=temperature, top_p=top_p)
+    if isinstance(scored, NoScore):
+        return replace(read, reason=f"{scored}, so the reply is read" + (f": {read.reason}" if read.reason else ""))
+    given = {name: getattr(scored, name) for name in FROM_LOG_PROBABILITIES}
+    return replace(read, state="answered", score=scored.score, reason=None, scored_from="log-probabilities", **given)
+
+
+def _sampler(exchange: Exchange) -> tuple[float | None, float | None]:
+    """Return temperature and nucleus with which another run's first token would be sampled, None if not known."""
+    sent = exchange.parameters_sent
+    temperature, top_p = sent.get("temperature"), sent.get("top_p", 1.0)
+    given_what_was_sampled = exchange.turn > 1 or exchange.thoughts or exchange.tokens_reasoning
+    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in (temperature, top_p))
+    told = numbers and sent.keys() <= _LEAVE_THE_SAMPLER and not given_what_was_sampled
+    return (temperature, top_p) if told else (None, None)
 
 
 def without_thoughts(text: str) -> tuple[str, bool]:

@@ -110,7 +110,7 @@ def expected_score(
     is not visible weighs at most (U / c) c^(1/T) for T ≤ 1, where U is its probability and c the most that one such
     token can have: the least of the alternatives, or U. For T > 1 there is no bound. The variance is concave in the
     distribution: over all places of a weight that may fall on any option or on none it is least where it falls on one
-    (on none is not less: of the two values around a mean m, a ≤ m ≤ b, the nearer is at most √((m - a)(b - m)) away, and
+    (on none is not less: of the values a ≤ m ≤ b around a mean m, the nearer is at most √((m - a)(b - m)) away, and
     no variance with that mean is below that square), and greatest where it lies on the two ends so that the mean comes
     as near to their middle as it can. Without a known temperature it lies between 0 and (range / 2)².
 
