@@ -13,7 +13,6 @@ import os
 import re
 import threading
 from datetime import datetime
-from itertools import islice
 from typing import TYPE_CHECKING, get_args
 
 from persona_big5.errors import StoreError
@@ -30,6 +29,7 @@ _ANSWER_FIELDS = tuple(Answer.__dataclass_fields__)
 _STATES = frozenset(get_args(State))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LINES_AT_ONCE = 5000
+_CHARACTERS_AT_ONCE = 8_000_000
 
 
 def as_line(exchange: Exchange, answers: Sequence[Answer]) -> bytes:
@@ -205,5 +205,13 @@ def _complete_lines(file: BufferedReader) -> Iterator[str]:
 
 
 def _batches(lines: Iterator[str]) -> Iterator[list[str]]:
-    while batch := list(islice(lines, _LINES_AT_ONCE)):
+    batch: list[str] = []
+    length = 0
+    for line in lines:
+        batch.append(line)
+        length += len(line)
+        if len(batch) == _LINES_AT_ONCE or length >= _CHARACTERS_AT_ONCE:
+            yield batch
+            batch, length = [], 0
+    if batch:
         yield batch

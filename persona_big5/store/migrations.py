@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS persona_big5_migration (
 
 def first_schema(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the tables and the view of ``schema.sql``."""
-    connection.execute(files("persona_big5.store").joinpath("schema.sql").read_text(encoding="utf-8"))
+    _execute_file(connection, "schema.sql")
 
 
 def probabilities_and_failures(connection: duckdb.DuckDBPyConnection) -> None:
@@ -37,10 +37,19 @@ def probabilities_and_failures(connection: duckdb.DuckDBPyConnection) -> None:
     for column in FROM_LOG_PROBABILITIES:
         connection.execute(f"ALTER TABLE answer ADD COLUMN {column} DOUBLE")
     connection.execute("UPDATE answer SET scored_from = 'reply' WHERE exchange IS NOT NULL AND state = 'answered'")
-    connection.execute(files("persona_big5.store").joinpath("long_view.sql").read_text(encoding="utf-8"))
+    _execute_file(connection, "long_view.sql")
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_schema, probabilities_and_failures)
+def merged_tables_without_index(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables that a merge fills anew without primary keys."""
+    _execute_file(connection, "without_index.sql")
+
+
+def _execute_file(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    connection.execute(files("persona_big5.store").joinpath(name).read_text(encoding="utf-8"))
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_schema, probabilities_and_failures, merged_tables_without_index)
 """Version n is reached by the n-th function; a published one is never changed."""
 
 

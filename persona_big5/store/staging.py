@@ -79,16 +79,19 @@ SELECT number, unnest(answer) FROM (SELECT number, unnest(record.answers) AS ans
 
 _UNREADABLE = "SELECT line FROM journal_record WHERE record.exchange.id IS NULL OR record.exchange.session IS NULL"
 
-# An administration may come twice (asked again after a failure), a line too (read while set aside): the last holds.
+# An administration may come twice (asked again after a failure), a line too (read while set aside): the last holds. A
+# line that was merged before, by a command killed before it dropped the journal, brings no new exchange.
 _LAST = """
 CREATE OR REPLACE TEMP TABLE last_exchange AS
 SELECT * EXCLUDE (number) FROM journal_exchange
 QUALIFY row_number() OVER (PARTITION BY exchange ORDER BY number DESC) = 1;
+CREATE OR REPLACE TEMP TABLE new_exchange AS FROM last_exchange ANTI JOIN store.exchange USING (exchange);
 CREATE OR REPLACE TEMP TABLE last_answer AS
 SELECT * EXCLUDE (number) FROM journal_answer
 QUALIFY row_number() OVER (PARTITION BY administration ORDER BY number DESC) = 1;
-CREATE OR REPLACE TEMP TABLE last_exchange_administration AS
-SELECT DISTINCT exchange, administration FROM journal_answer WHERE exchange IS NOT NULL;
+CREATE OR REPLACE TEMP TABLE new_exchange_administration AS
+SELECT DISTINCT exchange, administration FROM journal_answer SEMI JOIN new_exchange USING (exchange);
+DROP TABLE last_exchange;
 DROP TABLE journal_exchange;
 DROP TABLE journal_answer;
 DROP TABLE IF EXISTS journal_record;
@@ -96,16 +99,16 @@ DROP TABLE IF EXISTS journal_readable;
 """
 
 _MERGE = """
-INSERT INTO store.exchange SELECT * FROM last_exchange ON CONFLICT DO NOTHING;
-INSERT INTO store.exchange_administration SELECT * FROM last_exchange_administration ON CONFLICT DO NOTHING;
-INSERT OR REPLACE INTO store.answer SELECT * FROM last_answer;
+INSERT INTO store.exchange FROM new_exchange;
+INSERT INTO store.exchange_administration FROM new_exchange_administration;
+DELETE FROM store.answer WHERE administration IN (SELECT administration FROM last_answer);
+INSERT INTO store.answer FROM last_answer;
 """
 
 _OVERLAY = """
-CREATE VIEW exchange AS
-FROM store.exchange UNION ALL FROM last_exchange ANTI JOIN store.exchange USING (exchange);
+CREATE VIEW exchange AS FROM store.exchange UNION ALL FROM new_exchange;
 CREATE VIEW exchange_administration AS
-FROM store.exchange_administration UNION FROM last_exchange_administration;
+FROM store.exchange_administration UNION ALL FROM new_exchange_administration;
 CREATE VIEW answer AS
 FROM store.answer ANTI JOIN last_answer USING (administration) UNION ALL FROM last_answer;
 """

@@ -20,6 +20,7 @@ from persona_big5.store.migrations import MIGRATIONS
 from persona_big5.store.reading import connect_reading
 from persona_big5.store.records import FROM_LOG_PROBABILITIES, OPEN_STATES
 from persona_big5.store.registering import PLAN_SCHEMA, plan_rows, register_study
+from persona_big5.store.settled import SettledIds, settled_ids
 from persona_big5.store.spill import spilled
 from persona_big5.store.staging import merge_staged, stage
 
@@ -45,13 +46,16 @@ ANSWER_SCHEMA = pa.schema(
     ]
 )
 
-_SAME_EXCHANGE = "FROM reread JOIN store.answer AS old USING (administration, exchange)"
+_SAME_EXCHANGE = "old.administration = reread.administration AND old.exchange = reread.exchange"
 _CHANGED = f"""
-SELECT count(*) {_SAME_EXCHANGE}
+SELECT count(*) FROM reread JOIN store.answer AS old ON {_SAME_EXCHANGE}
 WHERE (reread.state, reread.raw_response, reread.score, reread.scored_from)
     IS DISTINCT FROM (old.state, old.raw_response, old.score, old.scored_from)
 """  # noqa: S608  (a constant of ours)
-_REPLACE = "INSERT OR REPLACE INTO store.answer BY NAME SELECT reread.* " + _SAME_EXCHANGE
+_REPLACE = f"""
+UPDATE store.answer AS old SET {", ".join(f"{column} = reread.{column}" for column in ANSWER_SCHEMA.names[2:])}
+FROM reread WHERE {_SAME_EXCHANGE}
+"""  # noqa: S608  (our own column names)
 
 _TURNS = """
 WITH unsettled AS (
@@ -66,6 +70,9 @@ in_a_row AS (
     SELECT * FROM last_reply QUALIFY turn = row_number() OVER (PARTITION BY session ORDER BY turn))
 SELECT session, list(text ORDER BY turn) FROM in_a_row GROUP BY session
 """
+
+# A merge goes on beside the asking: it takes one core, and batches of the journal fit into this memory ten times over.
+_MODEST = "SET threads = 1; SET memory_limit = '512MB'"
 
 _PATIENCE_AT_START = 5.0
 _SYNC_EVERY = 1.0
@@ -129,13 +136,10 @@ class Store:
         with spilled(self.path, PLAN_SCHEMA, plan_rows(sessions)) as plan, self.connected() as connection:
             register_study(connection, study, wave, plan)
 
-    def settled(self) -> set[str]:
+    def settled(self) -> SettledIds:
         """Ids of administrations that need no further asking, from the database and the journal."""
         with connect_reading(self.path) as connection:
-            found = connection.execute(
-                "SELECT administration FROM answer WHERE state NOT IN (SELECT unnest($1))", [sorted(OPEN_STATES)]
-            )
-            return {administration for (administration,) in found.fetchall()}
+            return settled_ids(connection)
 
     def turns_so_far(self) -> dict[str, tuple[str, ...]]:
         """Return what was replied, verbatim, to turns 1, 2, … of each session that is begun and not settled.
@@ -221,6 +225,7 @@ class Store:
         )
         try:
             with failing_with(told), attached(self.path, read_only=False, wait=wait) as connection:
+                connection.execute(_MODEST)
                 for lines in self._journal.aside():  # one batch but for a journal that could not be merged for long
                     if unreadable := stage(connection, [lines]):
                         self._journal.keep_unreadable(unreadable)
