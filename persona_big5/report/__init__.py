@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from persona_big5.report.asking import show_drift, show_place, show_probability
     from persona_big5.report.findings import Findings, load_findings
     from persona_big5.report.make import make_report
     from persona_big5.report.sections import (
@@ -26,7 +27,14 @@ if TYPE_CHECKING:
         show_verdict,
     )
 
-_HOME = {"Findings": "findings", "load_findings": "findings", "make_report": "make"}
+_HOME = {
+    "Findings": "findings",
+    "load_findings": "findings",
+    "make_report": "make",
+    "show_drift": "asking",
+    "show_place": "asking",
+    "show_probability": "asking",
+}
 
 __all__ = [
     "Findings",
@@ -34,11 +42,14 @@ __all__ = [
     "make_report",
     "show_correlations",
     "show_data",
+    "show_drift",
     "show_factors",
     "show_llms",
     "show_loadings",
     "show_missing",
+    "show_place",
     "show_planted",
+    "show_probability",
     "show_provenance",
     "show_scales",
     "show_variance",

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from persona_big5.report import figures, planted, tables
+from persona_big5.report.asking import show_drift, show_place, show_probability
 from persona_big5.report.fragments import Fragment, bullets, details, figure, paragraph, table, tiles
 from persona_big5.report.words import LEVELS, count, interval, number, percent, short
 
@@ -58,7 +59,7 @@ def show_verdict(findings: Findings) -> Fragment:
         notice,
         paragraph(verdict["text"], "verdict"),
         bullets(verdict["reasons"], "It rests on"),
-        paragraph(_GLOSS, "note") if findings.value("retention", "respondent") else "",
+        paragraph(_GLOSS, "note") if any("eigenvalue" in reason for reason in verdict["reasons"]) else "",
         paragraph(f"{trust}. Why: {recommended['reason']}.") if recommended.get("reason") else "",
         paragraph(NOT_PREDICTED, "caution"),
         _key_figures(findings),
@@ -121,15 +122,20 @@ def show_variance(findings: Findings) -> Fragment:
 def _run_noise(findings: Findings) -> str:
     if findings.value("variance", "by_level", "run") is None:
         return paragraph(f"Run noise cannot be told apart: {findings.reason('variance', 'by_level', 'run')}.", "note")
+    share = findings.value("style", "all", "position_bias", "share_of_run_variance")
+    orders = "" if share is None else paragraph(f"Of the run variance the orders of the options make {percent(share)}.")
     ratio = findings.value("variance", "run_to_persona_ratio")
     if ratio is None or ratio["estimate"] is None:
         why = findings.reason("variance", "run_to_persona_ratio", "estimate")
-        return paragraph(f"Run noise against persona variance: not estimable ({why}).", "note")
+        return paragraph(f"Run noise against persona variance: not estimable ({why}).", "note") + orders
     between = interval(ratio["ci_low"], ratio["ci_high"])
     known = f" (95 % interval {between})" if ratio["ci_low"] is not None and ratio["ci_high"] is not None else ""
-    return paragraph(
-        f"For each unit of variance that personas cause, asking again adds {number(ratio['estimate'])}{known}. "
-        "Above 1, two askings of one persona differ more than two personas do."
+    return (
+        paragraph(
+            f"For each unit of variance that personas cause, asking again adds {number(ratio['estimate'])}{known}. "
+            "Above 1, two askings of one persona differ more than two personas do."
+        )
+        + orders
     )
 
 
@@ -560,6 +566,26 @@ SECTIONS = (
         "Never read alpha alone: without reversed items it is high for anyone who agrees with everything.",
         show_scales,
     ),
+    Section(
+        "place",
+        "The option or its place",
+        "A small model may choose the first option whatever it says. Asked with the options in both orders it is found "
+        "out: its mean answer turns round with them.",
+        show_place,
+    ),
+    Section(
+        "probability",
+        "Probabilities of the options",
+        "Where the llm shows them, probabilities say in one call what many samples would: the mean answer, and how "
+        "much answers would vary.",
+        show_probability,
+    ),
+    Section(
+        "drift",
+        "From the start to the end",
+        "The same items, asked again later. If their mean moves, answers hang on what was said before, or on the time.",
+        show_drift,
+    ),
     Section("data", "What was asked and answered", "Everything that was planned is in one of these states.", show_data),
     Section("missing", "What is missing and why", "An empty number has a reason; nothing was filled in.", show_missing),
     Section("provenance", "Provenance", "The same data, seed and versions give the same numbers.", show_provenance),
@@ -567,5 +593,10 @@ SECTIONS = (
 
 
 def sections_of(findings: Findings) -> tuple[Section, ...]:
-    """Return the sections of a folder's report: the comparison with what was planted only where something was."""
-    return tuple(section for section in SECTIONS if section.id != "planted" or findings.is_simulated)
+    """Return the sections of a folder's report: what only some studies have is left out of the others' reports."""
+    has = {
+        "planted": findings.is_simulated,
+        "probability": findings.value("probability") is not None,
+        "drift": findings.value("drift") is not None,
+    }
+    return tuple(section for section in SECTIONS if has.get(section.id, True))

@@ -160,6 +160,100 @@ def response_style(findings: Findings) -> pd.DataFrame | None:
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[1:], float))
 
 
+def position_bias(findings: Findings) -> pd.DataFrame | None:
+    """Tell what the place of an option does, one row per scale that was asked in both option orders.
+
+    ``scale, forward, reversed, displacement, low, high, r, share, run_share``; None where style is null.
+    """
+    style = findings.value("style")
+    if style is None:
+        return None
+    rows = [
+        {
+            "scale": scale,
+            "forward": bias["mean_forward"],
+            "reversed": bias["mean_reversed"],
+            "displacement": bias["mean"],
+            "low": bias["ci_low"],
+            "high": bias["ci_high"],
+            "r": bias["r_between_orders"],
+            "share": bias["share_of_variance"],
+            "run_share": bias["share_of_run_variance"],
+        }
+        for scale, entry in style.items()
+        if (bias := (entry or {}).get("position_bias"))
+    ]
+    columns = ["scale", "forward", "reversed", "displacement", "low", "high", "r", "share", "run_share"]
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[1:], float))
+
+
+def probabilities(findings: Findings) -> pd.DataFrame:
+    """Tell what option probabilities say, one row per llm and variant, all of them last; empty without such answers.
+
+    ``llm, variant, cells, fallback, mass, entropy, exact, low, high``, the last two the bounds of the sampling variance
+    over all cells; ``compared_low, compared_high, observed, observed_low, observed_high, compared`` over those that
+    were sampled repeatedly too.
+    """
+    whole = findings.value("probability")
+    parts = [] if whole is None else list(whole["by_llm"])
+    if len(parts) > 1:
+        parts.append({"llm": "all", "variant": "", **whole})
+    rows = [
+        {
+            "llm": part["llm"],
+            "variant": part["variant"],
+            "cells": part["n_cells"],
+            "fallback": part["n_fallback"],
+            "mass": part["mean_option_mass"],
+            "entropy": part["mean_entropy"],
+            "exact": part["share_exact"],
+            **_ends(part["sampling_variance"], ""),
+            **_ends(part["sampling_variance_compared"], "compared_"),
+            "observed": part["observed_run_variance"],
+            "observed_low": part["observed_ci_low"],
+            "observed_high": part["observed_ci_high"],
+            "compared": part["n_cells_compared"],
+        }
+        for part in parts
+    ]
+    columns = [
+        "llm", "variant", "cells", "fallback", "mass", "entropy", "exact", "low", "high", "compared_low",
+        "compared_high", "observed", "observed_low", "observed_high", "compared",
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[2:], float))
+
+
+def _ends(bounds: dict[str, float] | None, prefix: str) -> dict[str, float | None]:
+    return {f"{prefix}{end}": None if bounds is None else bounds[end] for end in ("low", "high")}
+
+
+def drift(findings: Findings) -> pd.DataFrame:
+    """Tell how anchors change: one row per scale and later occasion, empty without anchors.
+
+    ``scale, items, units, first, occasion, change, low, high, p``: the mean at the first occasion, the change since,
+    and the p of the test that all occasions of the scale are equal.
+    """
+    found = findings.value("drift") or {"scales": {}, "occasions": [""]}
+    rows = [
+        {
+            "scale": scale,
+            "items": entry["n_items"],
+            "units": entry["n_units"],
+            "first": entry["mean"][found["occasions"][0]]["estimate"],
+            "occasion": occasion,
+            "change": entry["change"][occasion]["estimate"],
+            "low": entry["change"][occasion]["ci_low"],
+            "high": entry["change"][occasion]["ci_high"],
+            "p": entry["p"],
+        }
+        for scale, entry in found["scales"].items()
+        if entry is not None
+        for occasion in found["occasions"][1:]
+    ]
+    columns = ["scale", "items", "units", "first", "occasion", "change", "low", "high", "p"]
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(["first", *columns[5:]], float))
+
+
 def states(findings: Findings) -> pd.DataFrame:
     """Tell what became of each asking: ``state, count, share, meaning``, the most frequent first."""
     counts = findings.document["data"]["states"]

@@ -44,6 +44,7 @@ PARTS = {
     "factors": "factors",
     "reliability": "reliability",
     "style": "response style",
+    "probability": "option probabilities",
     "scores": "factor scores",
     "replication": "replication",
     "prediction": "prediction of held-out behaviour",
@@ -52,7 +53,7 @@ PARTS = {
     "semantic": "similarity of item texts",
     "mtmm": "multitrait-multimethod",
     "invariance": "measurement invariance",
-    "drift": "drift in long conversations",
+    "drift": "change of anchors from occasion to occasion",
     "axis": "distance from the default persona",
     "mixtures": "mixtures of personas",
     "provenance": "provenance",
@@ -84,7 +85,9 @@ def short(value: float | None) -> str:
 
 def percent(share: float | None) -> str:
     """Return a share in percent, a dash where there is none."""
-    return NOTHING if share is None or not math.isfinite(share) else f"{100 * share:.0f}\N{NARROW NO-BREAK SPACE}%"
+    return (
+        NOTHING if share is None or not math.isfinite(share) else f"{number(100 * share, 0)}\N{NARROW NO-BREAK SPACE}%"
+    )
 
 
 def count(value: float | None) -> str:

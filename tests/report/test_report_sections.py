@@ -15,7 +15,7 @@ def test_a_simulated_study_is_said_to_be_one_before_anything_else(simulated):
     findings = load_findings(simulated)
     assert SIMULATED in show_verdict(findings).html.splitlines()[0]
     sections = sections_of(findings)
-    assert [section.id for section in sections] == [section.id for section in SECTIONS]
+    assert "planted" in [section.id for section in sections]
     page = render_page("x", sections, {section.id: "" for section in sections}, simulated=True)
     assert "report on a simulated population" in page
 
