@@ -38,15 +38,20 @@ _COUNT = r"\d{1,12}(?:\.\d{1,12})?"
 _NUMBER = rf"(?:[-+]?{_COUNT}|{'|'.join(NUMBER_WORDS)})"
 _NOTHING = r"(?!)"  # matches no text
 _BETWEEN_WORDS = r"[^\w\n]+"
-_OPENING = r"(?:[\s\"'()\[{<|:.,]|-(?!\d))*"  # a minus belongs to its number
+_INTERJECTION = r"(?:sure|ok|okay|well|hm+|honestly|of course|assistant)\b[\s,.:!]*"
+_BULLETS = r"\u2022\u25aa\u25cf\u2192\u27a1\u2705"
+_OPENING = rf"(?:[\s\"'()\[{{<|:.,{_BULLETS}]|-(?!\d))*(?:{_INTERJECTION})?"  # a minus belongs to its number
 _SEPARATOR = r"[\s\"')\]}:.,;=|(\[-]*"
 _LEADER = (
     r"(?:answers?|scores?|ratings?|rate[ds]?|rating|responses?|choices?|choose|chose|select(?:ed)?|pick(?:ed)?|"
-    r"options?|number|value|say|give|going with|go with|would be|settle on|put)"
+    r"options?|number|value|say|give|going with|go with|would be|settle on|put|"
+    r"maybe|perhaps|possibly|probably|definitely|certainly|"
+    r"antwort|bewertung|wähle|würde sagen|réponse|choisis|dirais|respuesta|elijo|diría)"
 )
+_LEADER_WITHOUT_BLANKS = r"(?:答案|回答|选择|选项|选|评分)"
 _FILLER = (
     r"(?:(?:is|it's|its|it|was|to be|be|would|will|this|that|the|statement|item|my|myself|me|as|a|an|of|at|with|on|to|"
-    r"final|answer|score|rating|number|option|response|value|solid|about)\b|[:=\"'(\[]|-(?!\d))"
+    r"final|answer|score|rating|number|option|response|value|solid|about|ist|wäre|est|es|sería)\b|[是为:=\"'(\[]|-(?!\d))"
 )
 
 _CANNOT = (
@@ -70,12 +75,20 @@ _REFUSAL = re.compile(
 )
 _NEGATION = re.compile(
     r"(?:\b(?:not|never|cannot|nor|without|than|instead of|hardly)|n't)"
-    r"(?: (?:really|fully|entirely|to|simply|just|be|necessarily))*(?: \w+ n?or)?\W*$"
+    r"(?: (?:really|fully|entirely|to|simply|just|be|necessarily|say|claim|think|believe|feel|that|i|would|do))*"
+    r"(?: \w+ n?or)?\W*$|\bno $"
 )
+_NEGATION_NEARBY = re.compile(r"\b(?:no|nicht|keine?|pas|nunca|jamais)(?: \w+){0,2} $")
 _MODIFIER = re.compile(
     r"\b(?:completely|totally|fully|absolutely|wholeheartedly|definitely|somewhat|slightly|partly|partially|mildly|"
-    r"strongly|moderately|mostly|largely|very|quite)\W*$"
+    r"strongly|moderately|mostly|largely|very|quite|almost|nearly|eher|ziemlich|teilweise|plutôt|assez|presque|"
+    r"bastante|algo|muy|casi)\W*$"
 )
+_WITHOUT_BLANKS = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+_MAY_STAND_BEFORE = (
+    r"(?<![^\W我是选择为])(?<!还是)"  # of a label in a script without blanks; other characters change its sense
+)
+_MAY_STAND_AFTER = r"(?![不或还與与和也程度吗])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +146,7 @@ def normalise(text: str) -> str:
 _TYPOGRAPHY = str.maketrans(
     {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-", "\u2212": "-"}
     | dict.fromkeys("*_`#>~$\\", " ")
+    | {"\u3002": ".", "\ufe0f": None, "\u20e3": None}  # a full stop; what makes a digit a picture of a key
 )
 
 
@@ -152,22 +166,23 @@ class _Reader:
         self.ends = (min(self.by_value), max(self.by_value))
         self.by_words = self._phrases()
         longest_first = sorted(self.by_words, key=len, reverse=True)
-        label = "|".join(_BETWEEN_WORDS.join(map(re.escape, words)) for words in longest_first) or _NOTHING
+        label = "|".join(map(self._phrase_pattern, longest_first)) or _NOTHING
         neither = _BETWEEN_WORDS.join(("neither", r"\w+", "n?or", r"\w+"))
-        self.label = re.compile(rf"\b(?:(?P<neither>{neither})|(?P<label>{label}))(?![\w'])")
+        self.label = re.compile(rf"(?:\b(?P<neither>{neither})|(?P<label>{label}))")
         lettered = OPTION_LETTERS[: len(shown)]
         ends_there = r"(?![\w%]|[.,]\d)"
         number = rf"(?P<number>{_NUMBER}){ends_there}(?: ?(?:/|out of) ?(?P<out_of>{_COUNT}))?"
         more = rf"(?: ?(?:-|to|or|and) ?(?P<more>{_NUMBER})\b(?![ ]*[=:.)]))?"
-        letter = rf"(?P<letter>[{lettered}])(?=[).:\]]|\s*$)"
-        name = rf"(?P<name>(?:{neither})|(?:{label}))(?![\w'])"
+        letter = rf"(?P<letter>[{lettered}])(?=[).:\]]|\s*$)(?:\W*(?:or|and)?\W*(?P<second>[{lettered}])[).\]]?\W*$)?"
+        name = rf"(?P<name>(?:{neither})|neutral\b|(?:{label}))(?: ?(?:/|or|to) ?(?P<other>{label}))?"
         after = rf" ?[(=:-]* ?(?P<after>{_NUMBER}){ends_there}(?: ?(?:/|out of) ?{_COUNT})?"
         option = rf"(?:option )?(?:{number}{more}|{letter})?(?P<between>{_SEPARATOR})(?:{name})?(?:{after})?"
         self.option = re.compile(option)
         self.whole = re.compile(
             rf"{_OPENING}(?:(?:my )?{_LEADER}(?: is)?[\s:=\"'-]*)?{option}[\s\"')\]}}.,;:!|<>/]*(?:br)?[\s>]*"
         )
-        self.leader = re.compile(rf"\b{_LEADER}\b[\s\"':=]*(?:{_FILLER}[\s\"']*){{0,8}}")
+        led_by = rf"(?:\b{_LEADER}\b|{_LEADER_WITHOUT_BLANKS})"
+        self.leader = re.compile(rf"{led_by}[\s\"':=]*(?:{_FILLER}[\s\"']*){{0,8}}")
         self.follower = re.compile(
             rf"(?<![\w.])(?P<number>{_NUMBER}),? "
             r"(?:fits|it is|is (?:my|the) (?:answer|rating|choice|score)|seems (?:right|best|fair))"
@@ -183,6 +198,13 @@ class _Reader:
             for order in orders:
                 named.setdefault(tuple(order), set()).add(i)
         return {words: owners.pop() for words, owners in named.items() if words and len(owners) == 1}
+
+    def _phrase_pattern(self, words: tuple[str, ...]) -> str:
+        as_shown = words == _words(self.shown[self.by_words[words]][1])
+        phrase = (_BETWEEN_WORDS if as_shown else " ").join(map(re.escape, words))
+        if _WITHOUT_BLANKS.search(phrase):
+            return _MAY_STAND_BEFORE + phrase + _MAY_STAND_AFTER
+        return rf"\b{phrase}(?![\w'])"
 
     def _scale_echo(self, label: str) -> re.Pattern[str]:
         low, high = (re.escape(f"{end:g}") for end in self.ends)
@@ -299,7 +321,7 @@ class _Reader:
         for match in self.label.finditer(body):
             before = body[max(0, match.start() - 40) : match.start()]
             if match["neither"] is None:
-                if match["label"] in _FLAT_LABELS or _NEGATION.search(before):
+                if match["label"] in _FLAT_LABELS or _NEGATION.search(before) or _NEGATION_NEARBY.search(before):
                     continue
                 if _MODIFIER.search(before):
                     return self.undecided  # "somewhat agree" is not the option "agree"
@@ -320,8 +342,9 @@ class _Reader:
         found = {self._index(groups[part]) for part in ("number", "more", "after") if groups[part]}
         if groups["name"]:
             found |= self._found_label(groups["name"])
-        if groups["letter"]:
-            found.add(ord(groups["letter"]) - ord("a"))
+        if groups["other"]:
+            found |= self._found_label(groups["other"])
+        found |= {ord(groups[part]) - ord("a") for part in ("letter", "second") if groups[part]}
         return found
 
     def _found_label(self, phrase: str) -> set[int]:

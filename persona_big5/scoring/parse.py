@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from persona_big5.store import Exchange
     from persona_big5.study import Session
 
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 """Raised whenever the same reply could be read differently; stored with every answer."""
 
 _THOUGHT_TAG = re.compile(r"<(/?)(?:think|thinking|thought|reasoning)>", re.IGNORECASE)

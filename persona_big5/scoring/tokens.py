@@ -22,7 +22,7 @@ def options_begun(token: str, shown: Shown) -> frozenset[int] | None:
     number as an English word, its letter as displayed or its label, in any case. A token is taken for each option it
     names and for each whose number or label it may be the beginning of: ``1`` for 1 and 10, ``Strongly`` for all that
     begin so, ``Dis`` for the only one. A single Latin letter is no beginning of a longer word, and ``I`` alone, with
-    which sentences begin, no ninth option.
+    which sentences begin, may be the ninth option or anything else.
 
     Parameters
     ----------
@@ -49,9 +49,11 @@ def _begun(token: str, shown: Shown) -> frozenset[int] | None:
         i
         for i, (names, wholes) in enumerate(_forms(shown))
         if (value is not None and value == shown[i][0])
-        or (word in names and text != "i")
+        or word in names
         or any(text == whole or word == whole or _begins(text, whole) for whole in wholes)
     )
+    if text == "i" and OPTION_LETTERS.index("i") in begun:
+        return frozenset(range(len(shown)))
     return begun if begun or re.search(r"\w", text) else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from labelled_replies import READINGS, ROTATED_BY_TWO, SCALES
 from scoring_sessions import make_session, read
 
 from persona_big5.questionnaire.model import ResponseScale
@@ -146,6 +147,26 @@ def test_not_answered(text, state):
 
     assert (answer.state, answer.score) == (state, None)
     assert answer.reason
+
+
+def reading(answer):
+    return answer.score if answer.state == "answered" else answer.state
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "read_as"), [(name, text, read_as) for name in READINGS for text, read_as in READINGS[name]]
+)
+def test_readings(name, text, read_as):
+    (answer,) = read(text, make_session(scale=SCALES[name]))
+
+    assert reading(answer) == read_as
+
+
+@pytest.mark.parametrize(("text", "read_as"), ROTATED_BY_TWO)
+def test_options_shown_from_the_third_on(text, read_as):
+    (answer,) = read(text, make_session(option_order="rotated-2"))
+
+    assert reading(answer) == read_as
 
 
 def test_letters_count_options_as_displayed():

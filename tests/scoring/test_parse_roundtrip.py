@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from labelled_replies import SCALES as LABELLED
 from scoring_sessions import make_session, read
 
 from persona_big5.questionnaire.model import ResponseScale
+from persona_big5.scoring.option import NUMBER_WORDS
 from persona_big5.simulation.phrasing import FORMS, OPENERS, Choice, phrase_block, phrase_json, phrase_one
 from persona_big5.study import block_label, shown_options
 
@@ -34,9 +36,28 @@ SCALES = st.sampled_from(
         ResponseScale(values=(-2, -1, 0, 1, 2), labels=("Not at all", "A little", "Partly", "Mostly", "Fully")),
         ResponseScale(values=tuple(range(11)), labels=tuple(f"Level {'abcdefghijk'[i]}" for i in range(11))),
         ResponseScale(values=(0.5, 1.5, 2.5), labels=("Unlike me", "Like me", "Very much like me")),
+        *LABELLED.values(),
     ]
 )
-ORDERS = st.sampled_from(["forward", "reversed"])
+ORDERS = st.sampled_from(["forward", "reversed", *(f"rotated-{places}" for places in range(1, 11))])
+LETTERS = "ABCDEFGHIJK"
+
+
+def _word(choice):
+    return NUMBER_WORDS[int(choice.value)].title() if choice.value in range(11) else choice.number
+
+
+BARE_FORMS = {
+    "word": _word,
+    "bare letter": lambda choice: LETTERS[choice.place],
+    "bracketed letter": lambda choice: f"({LETTERS[choice.place].lower()})",
+    "led": lambda choice: f"My answer is {choice.number}.",
+    "led label": lambda choice: f"Answer: {choice.label}",
+    "json label": lambda choice: f'{{"answer": "{choice.label}"}}',
+    "quoted": lambda choice: f'"{choice.number}"',
+    "boxed": lambda choice: f"\\boxed{{{choice.number}}}",
+}
+"""More ways to name an option that has a value, alone in its reply."""
 
 
 def _choice(session, administration, place):
@@ -60,6 +81,19 @@ def test_one(scale, order, form, opener, data):
     (answer,) = read(phrase_one(choice, form, opener), session)
 
     assert (answer.state, answer.score) == _expected(choice)
+
+
+@given(SCALES, ORDERS, st.sampled_from(sorted(BARE_FORMS)), st.sampled_from(OPENERS), st.data())
+def test_one_alone(scale, order, form, opener, data):
+    session = make_session(scale=scale, option_order=order)
+    administration = session.administrations[0]
+    shown = shown_options(session, administration)
+    place = data.draw(st.sampled_from([i for i, (value, _) in enumerate(shown) if value is not None]))
+    choice = _choice(session, administration, place)
+
+    (answer,) = read(opener + BARE_FORMS[form](choice), session)
+
+    assert (answer.state, answer.score) == ("answered", choice.value)
 
 
 @given(SCALES, ORDERS, st.sampled_from(sorted(FORMS)), st.sampled_from(OPENERS), st.booleans(), st.data())

@@ -57,7 +57,7 @@ def test_the_third_of_five(token):
         ("ten", ELEVEN, {10}),
         ("0", ELEVEN, {0}),
         ("Level", ELEVEN, set(range(11))),
-        ("I", ELEVEN, set()),
+        ("I", ELEVEN, set(range(11))),  # the letter, or the beginning of a sentence
         ("I.", ELEVEN, {8}),
         ("-", BIPOLAR, {0, 1}),
         ("−", BIPOLAR, {0, 1}),  # noqa: RUF001  (a minus sign)
