@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from persona_big5.errors import SpecError
 from persona_big5.questionnaire.library import locate
-from persona_big5.questionnaire.model import Questionnaire
+from persona_big5.questionnaire.model import ITEM, LETTERS, OPTIONS, Questionnaire
 from persona_big5.specfile import SpecFile, did_you_mean, open_spec
 
 if TYPE_CHECKING:
@@ -62,14 +62,16 @@ def _check_wordings(spec: SpecFile) -> None:
     first: dict[str, str] = {}
     for key, template in spec.entries("wordings"):
         place = ("wordings", key)
-        if "{item}" not in template:
+        if ITEM not in template:
             spec.problem(place, "a wording must say where the item goes: {item} is missing")
-        for placeholder in ("{item}", "{options}"):
+        for placeholder in (ITEM, OPTIONS, LETTERS):
             if template.count(placeholder) > 1:
                 spec.problem(place, f"{placeholder} stands more than once")
-        rest = re.sub(r"\{(item|options)\}", "", template)
+        if OPTIONS in template and LETTERS in template:
+            spec.problem(place, "the options are listed once: with {options} or with {letters}")
+        rest = re.sub("|".join(map(re.escape, (ITEM, OPTIONS, LETTERS))), "", template)
         if "{" in rest or "}" in rest:
-            spec.problem(place, "braces may hold only {item} and {options}")
+            spec.problem(place, "braces may hold only {item}, {options} and {letters}")
         earlier = first.setdefault(template.strip(), key)
         if earlier != key:
             spec.problem(place, f"the same text as wording '{earlier}'")

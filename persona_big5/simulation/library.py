@@ -50,6 +50,19 @@ def persona_anchor(text: str) -> str:
     return _shipped_personas().get(text.strip(), text.strip()) or _DEFAULT
 
 
+def known_value(label: str, default: float) -> float:
+    """Return the value that shipped response scales give to an option's label; ``default`` for any other label."""
+    return _shipped_values().get(label, default)
+
+
+@cache
+def _shipped_values() -> dict[str, float]:
+    scales = [
+        scale for path in shipped("questionnaires") for scale in read_questionnaire(path).response_scales.values()
+    ]
+    return {label: value for scale in scales for label, value in zip(scale.labels, scale.values, strict=True)}
+
+
 @cache
 def _shipped_items() -> dict[str, KnownItem]:
     questionnaires = [read_questionnaire(path) for path in shipped("questionnaires")]

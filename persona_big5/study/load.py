@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from persona_big5.errors import PersonaBig5Error, SpecError
 from persona_big5.questionnaire.load import load_questionnaire
-from persona_big5.specfile import open_spec
+from persona_big5.specfile import did_you_mean, open_spec
 from persona_big5.study.checks import (
     check_anchors,
     check_can_be_asked,
@@ -51,7 +51,7 @@ def load_study(path: Path | str) -> Study:
     spec = open_spec(Path(path))
     entry = spec.read(StudyFile)
     folder = Path(path).parent
-    questionnaires = _questionnaires(spec, folder)
+    questionnaires = _chosen_items(spec, _questionnaires(spec, folder))
     personas = find_conditions(spec, "personas", folder, read_personas)
     contexts = find_conditions(spec, "contexts", folder, read_contexts)
     check_ids_differ(spec, "llms")
@@ -101,6 +101,28 @@ def _questionnaires(spec: SpecFile, folder: Path) -> list[Questionnaire]:
                 spec.problem(place, f"the questionnaire '{questionnaire.id}' stands twice")
             loaded[questionnaire.id] = questionnaire
     return list(loaded.values())
+
+
+def _chosen_items(spec: SpecFile, questionnaires: list[Questionnaire]) -> list[Questionnaire]:
+    """Return the questionnaires with the items that the study names, in the questionnaires' order."""
+    chosen = spec.sound("items", None)
+    if chosen is None:
+        return questionnaires
+    known = [item.id for questionnaire in questionnaires for item in questionnaire.items]
+    for index, name in enumerate(chosen):
+        if name not in known:
+            spec.problem(
+                ("items", index), f"no item of these questionnaires is named '{name}'{did_you_mean(name, known)}"
+            )
+        elif name in chosen[:index]:
+            spec.problem(("items", index), f"the item '{name}' stands twice")
+    kept = []
+    for index, questionnaire in enumerate(questionnaires):
+        items = tuple(item for item in questionnaire.items if item.id in chosen)
+        if not items:
+            spec.problem(("questionnaires", index), f"`items` names none of '{questionnaire.id}'; leave it out")
+        kept.append(questionnaire.model_copy(update={"items": items}))
+    return kept
 
 
 def _with_token_limit(llm: Llm, design: AdministrationDesign) -> Llm:

@@ -25,6 +25,10 @@ order. The offered way out stands last under every order, without a number::
 
 As JSON the sentence is ``Answer with one JSON object only: {"answer": <number>}, …``.
 
+A wording that says ``{letters}`` in place of ``{options}`` marks the options ``A.``, ``B.``, … from the top, whatever
+their order: the letter goes with the place, so that an llm that takes a place or a mark, and not a label, is found out
+by the reversed order. Then the answer asked for is the letter.
+
 A block puts its statements in the place of the one item, labelled ``S1.``, ``S2.``, … so that no statement's number can
 be taken for an option's, and asks for one line each, ``S1: <number>`` (as JSON: one object,
 ``{"S1": <number>, "S2": <number>, …}``)::
@@ -55,12 +59,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from string import ascii_uppercase
+from typing import TYPE_CHECKING, Literal
+
+from persona_big5.questionnaire.model import ITEM, LETTERS, OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from persona_big5.study.plan import Administration, Session
+
+Mark = Literal["number", "letter"]
 
 MESSAGE_FORMAT = 1
 """Number of the format above. It is part of every administration's id: asking in another format is asking anew."""
@@ -170,15 +179,17 @@ def shown_value(value: float) -> str:
 
 def _question(session: Session, administrations: Sequence[Administration]) -> str:
     template = session.questionnaire.wordings[session.wording]
-    if "{options}" not in template:
-        template += "\n\n{options}"
+    mark: Mark = "letter" if LETTERS in template else "number"
+    options = LETTERS if mark == "letter" else OPTIONS
+    if options not in template:
+        template += f"\n\n{options}"
     if session.layout == "block":
-        template = _on_lines_of_its_own(template, "{item}")
-    parts = {"item": _statements(session, administrations), "options": _options(session, administrations[0])}
-    template = _on_lines_of_its_own(template, "{options}")
+        template = _on_lines_of_its_own(template, ITEM)
+    parts = {ITEM: _statements(session, administrations), options: _options(session, administrations[0], mark)}
+    template = _on_lines_of_its_own(template, options)
     # One pass over the template: braces inside an item or a label are text.
-    asked = re.sub(r"\{(item|options)\}", lambda found: parts[found[1]], template)
-    return f"{asked}\n\n{_how_to_answer(session, administrations)}"
+    asked = re.sub("|".join(map(re.escape, parts)), lambda found: parts[found[0]], template)
+    return f"{asked}\n\n{_how_to_answer(session, administrations, mark)}"
 
 
 def _on_lines_of_its_own(template: str, placeholder: str) -> str:
@@ -196,26 +207,33 @@ def _statements(session: Session, administrations: Sequence[Administration]) -> 
     return "\n".join(f"{block_label(one.position)}. {one.item.text}" for one in administrations)
 
 
-def _options(session: Session, administration: Administration) -> str:
+def _options(session: Session, administration: Administration, mark: Mark) -> str:
     # A block holds items of one response scale only (see plan), so the first one's options are everyone's.
     shown = shown_options(session, administration)
-    return "\n".join(label if value is None else f"{shown_value(value)}. {label}" for value, label in shown)
+    lines = []
+    for place, (value, label) in enumerate(shown):
+        if value is None:
+            lines.append(label)
+        else:
+            lines.append(f"{ascii_uppercase[place] if mark == 'letter' else shown_value(value)}. {label}")
+    return "\n".join(lines)
 
 
-def _how_to_answer(session: Session, administrations: Sequence[Administration]) -> str:
+def _how_to_answer(session: Session, administrations: Sequence[Administration], mark: Mark) -> str:
     labels = [block_label(one.position) for one in administrations]
     decline = administrations[0].response_scale.decline
     way_out = "" if decline is None else f', or with the words "{decline}"'
-    way_out_json = "" if decline is None else f', with "{decline}" in place of a number you would rather not give'
+    way_out_json = "" if decline is None else f', with "{decline}" in place of a {mark} you would rather not give'
+    in_json = '"<letter>"' if mark == "letter" else "<number>"
     match session.layout, session.format:
         case "block", "json":
-            keys = ", ".join(f'"{label}": <number>' for label in labels)
+            keys = ", ".join(f'"{label}": {in_json}' for label in labels)
             return f"Answer with one JSON object only: {{{keys}}}{way_out_json}."
         case "block", _:
             return (
-                f"Answer every statement on a line of its own, as {labels[0]}: <number>, with the number only{way_out}."
+                f"Answer every statement on a line of its own, as {labels[0]}: <{mark}>, with the {mark} only{way_out}."
             )
         case _, "json":
-            return f'Answer with one JSON object only: {{"answer": <number>}}{way_out_json}.'
+            return f'Answer with one JSON object only: {{"answer": {in_json}}}{way_out_json}.'
         case _:
-            return f"Answer with the number only{way_out}."
+            return f"Answer with the {mark} only{way_out}."

@@ -272,11 +272,15 @@ class AdministrationDesign(Spec):
 
 
 class StudyFile(Spec):
-    """A study as a user writes it: questionnaires, personas and contexts named by id, group or path."""
+    """A study as a user writes it: questionnaires, personas and contexts named by id, group or path.
+
+    ``items`` are the ids of those to be asked; None is all of the questionnaires.
+    """
 
     study: Identifier
     seed: Seed
     questionnaires: tuple[str, ...] = Field(min_length=1, strict=False)
+    items: tuple[str, ...] | None = Field(default=None, min_length=1, strict=False)
     personas: tuple[str, ...] = Field(default=(NO_PERSONA,), min_length=1, strict=False)
     contexts: tuple[str, ...] = Field(default=(NEUTRAL_CONTEXT,), min_length=1, strict=False)
     runs: int = Field(default=1, ge=1)

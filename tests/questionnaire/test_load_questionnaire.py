@@ -54,7 +54,7 @@ def test_what_clashes_or_is_not_declared_is_found_at_once(tmp_path: Path) -> Non
     )
     assert problems_of(tmp_path, text) == [
         (6, "wordings.a", "a wording must say where the item goes: {item} is missing"),
-        (6, "wordings.a", "braces may hold only {item} and {options}"),
+        (6, "wordings.a", "braces may hold only {item}, {options} and {letters}"),
         (8, "wordings.c", "{item} stands more than once"),
         (9, "wordings.d", "the same text as wording 'b'"),
         (15, "items[2].id", "the id 'calm-1' is taken by the item on line 13"),

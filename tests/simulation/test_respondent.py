@@ -244,3 +244,19 @@ def test_a_study_with_one_real_llm_is_not_simulated(demo):
     real = demo.llms[0].model_copy(update={"name": "openai/gpt"})
 
     assert not is_simulated(demo.model_copy(update={"llms": (*demo.llms[1:], real)}))
+
+
+def test_lettered_options_are_answered_by_their_labels(demo):
+    design = demo.administration.model_copy(
+        update={"layout": "isolated", "wording": ("letters",), "option_order": ("forward", "reversed")}
+    )
+    asked = plan(demo.model_copy(update={"administration": design, "llms": demo.llms[:1], "runs": 1}))
+    scores: dict[tuple[str, str, str], dict[str, float]] = {}
+    for session in islice(asked, 2_000):
+        (answer,) = _read(session, QUIET)
+        cell = (session.variant.id, session.persona.id, session.administrations[0].item.id)
+        scores.setdefault(cell, {})[session.option_order] = answer.score
+    both = [orders for orders in scores.values() if len(orders) == 2]
+    assert len(both) > 500
+    assert [orders for orders in both if orders["forward"] != orders["reversed"]] == []
+    assert {score for orders in both for score in orders.values()} == {1.0, 2.0, 3.0, 4.0, 5.0}

@@ -141,7 +141,7 @@ def test_a_wording_must_be_declared_in_every_questionnaire(folder: Path) -> None
     text = SMALL.replace("[./mine", "[broad-five, ./mine") + "administration:\n  wording:\n    - a\n    - owm\n"
     where = ("study.yaml", 9, "administration.wording[1]")
     assert problems_of(folder, text) == [
-        (*where, "the questionnaire 'broad-five' has no wording 'owm'; known: a, b, c"),
+        (*where, "the questionnaire 'broad-five' has no wording 'owm'; known: a, b, c, letters"),
         (*where, "the questionnaire 'mine' has no wording 'owm'; did you mean 'own'?"),
     ]
 
@@ -304,3 +304,17 @@ def test_each_level_of_reasoning_has_its_parameters_and_its_token_limit(folder: 
 @pytest.mark.parametrize("path", shipped("studies"), ids=lambda path: path.stem)
 def test_shipped_studies_load(path: Path) -> None:
     assert load_study(path).llms
+
+
+def test_a_study_may_ask_some_items_only(folder: Path) -> None:
+    study = load(folder, SMALL.replace("./mine.yaml", "response-style, ./mine.yaml") + "items: [pair-2-b, calm-1]\n")
+    assert [[item.id for item in one.items] for one in study.questionnaires] == [["pair-2-b"], ["calm-1"]]
+
+
+def test_items_that_are_not_there_or_stand_twice_are_told(folder: Path) -> None:
+    text = SMALL.replace("./mine.yaml", "./mine.yaml, broad-five") + "items:\n  - calm-2\n  - calm-1\n  - calm-1\n"
+    assert problems_of(folder, text) == [
+        ("study.yaml", 3, "questionnaires[1]", "`items` names none of 'broad-five'; leave it out"),
+        ("study.yaml", 7, "items[0]", "no item of these questionnaires is named 'calm-2'; did you mean 'calm-1'?"),
+        ("study.yaml", 9, "items[2]", "the item 'calm-1' stands twice"),
+    ]

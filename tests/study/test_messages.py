@@ -141,3 +141,20 @@ def test_any_text_arrives_as_it_was_written(make_study, texts, labels, layout, o
 def test_the_way_out_is_last_under_every_order(make_study, order, expected) -> None:
     session = next(plan(make_study(administration=AdministrationDesign(option_order=(order,)))))
     assert shown_options(session, session.administrations[0]) == expected
+
+
+@pytest.mark.parametrize(
+    ("order", "options"),
+    [("forward", "A. Disagree\nB. Neither\nC. Agree\nPass"), ("reversed", "A. Agree\nB. Neither\nC. Disagree\nPass")],
+)
+def test_letters_mark_the_places_and_not_the_labels(make_study, make_questionnaire, order, options) -> None:
+    lettered = make_questionnaire("q", 3).model_copy(update={"wordings": {"a": "{letters}\n\nAbout you: {item}"}})
+
+    def asked(**design) -> str:
+        design = AdministrationDesign(option_order=(order,), item_order="fixed", **design)
+        return questions(make_study(questionnaires=(lettered,), administration=design))["q-0", order]
+
+    way_out = 'or with the words "Pass".'
+    assert asked() == f"{options}\n\nAbout you: Statement 0 of q.\n\nAnswer with the letter only, {way_out}"
+    assert asked(layout="block", block_size=2).endswith(f"as S1: <letter>, with the letter only, {way_out}")
+    assert '{"answer": "<letter>"}, with "Pass" in place of a letter' in asked(format="json")
