@@ -41,7 +41,7 @@ def check_told_apart(
 
 
 def check_paraphrase(spec: SpecFile, place: Place, one: Persona | Context, known: Collection[str]) -> None:
-    """What a persona paraphrases is one of ``known``, the ids of the library's and the study's personas."""
+    """Refuse a paraphrase of a persona that is not ``known``: no id of the library's or the study's personas."""
     if isinstance(one, Persona) and one.paraphrase_of is not None and one.paraphrase_of not in known:
         hint = did_you_mean(one.paraphrase_of, known)
         spec.problem(place, f"the persona '{one.id}' is a paraphrase of '{one.paraphrase_of}', which is unknown{hint}")

@@ -9,8 +9,9 @@ and each run shifts it on. So
   other, give or take one, and so is every level of each facet;
 - over C runs every item meets every manner, and over fewer runs the levels of each facet about equally often.
 
-Which level is called first is drawn for each questionnaire, and which of C neighbours in the file starts where is drawn
-within each group, from the study's seed. An item added at the end of its group deals its own C neighbours anew at most.
+The shifts of the groups are drawn without replacement, for each questionnaire, and so is which of C neighbours in the
+file starts where within its group, all from the study's seed. An item added at the end of its group deals its own C
+neighbours anew at most.
 
 What is dealt is a session. Blocks of a fixed order are dealt as items are. Where blocks are shuffled, all blocks over
 one response scale are asked in the same manner in a run, so that every item is asked once; so are the items of a
@@ -37,21 +38,20 @@ class Fraction:
 
     def __init__(self, study: Study) -> None:
         design = study.administration
-        facets = (design.wording, design.option_order, design.format, design.reasoning)
         self._seed = study.seed
-        self._cycle = _cycle([len(levels) for levels in facets])
-        self._levels = {
-            questionnaire.id: [
-                shuffled(levels, generator(study.seed, "fraction", questionnaire.id, levels)) for levels in facets
-            ]
+        self._levels = (design.wording, design.option_order, design.format, design.reasoning)
+        self._cycle = _cycle([len(levels) for levels in self._levels])
+        self._shifts = {
+            questionnaire.id: shuffled(self._cycle, generator(study.seed, "fraction", questionnaire.id))
             for questionnaire in study.questionnaires
         }
 
     def manner(self, questionnaire: str, group: int, start: int, run: int) -> Manner:
         """Return the manner of a session in a run (from 1); ``start`` is its place in its group, both from 0."""
-        steps = zip(*(self._cycle[place % len(self._cycle)] for place in (start, group, run - 1)), strict=True)
-        levels = zip(self._levels[questionnaire], steps, strict=True)
-        return Manner(*(names[sum(step) % len(names)] for names, step in levels))
+        many = len(self._cycle)
+        item, turn = self._cycle[start % many], self._cycle[(run - 1) % many]
+        steps = zip(item, self._shifts[questionnaire][group % many], turn, strict=True)
+        return Manner(*(names[sum(step) % len(names)] for names, step in zip(self._levels, steps, strict=True)))
 
     def starts(self, questionnaire: Questionnaire) -> dict[str, tuple[int, int]]:
         """Return (group, start) of each isolated item by its id."""

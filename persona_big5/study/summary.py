@@ -3,46 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby, product
+from itertools import groupby
 from typing import TYPE_CHECKING
 
+from persona_big5.study.estimates import BASIS, Range, Reply, estimate, load_of_one_respondent
 from persona_big5.study.load import default_max_tokens
-from persona_big5.study.messages import session_messages
-from persona_big5.study.model import NEUTRAL_CONTEXT, NO_PERSONA, AdministrationDesign, Limits
-from persona_big5.study.plan import plan
+from persona_big5.study.model import NEUTRAL_CONTEXT, NO_PERSONA, AdministrationDesign, Limits, Reasoning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from persona_big5.study.aliasing import Alias
+    from persona_big5.study.estimates import LlmEstimate, Prices
     from persona_big5.study.model import Llm, Study
 
-CHARACTERS_PER_TOKEN = 4
-TOKENS_PER_MESSAGE = 4
-TOKENS_PER_ANSWER = {"isolated": 3, "conversation": 3, "block": 6}
-
-
-@dataclass(frozen=True, slots=True)
-class LlmEstimate:
-    """What one llm, with its variants, will be sent and will reply; costs in USD, None where the study has no price.
-
-    ``tokens_out`` expects bare numbers; ``tokens_out_limit`` and ``cost_limit`` hold if every reply runs to its limit
-    of tokens (None: the decoding settings give none).
-    """
-
-    llm: str
-    calls: int
-    tokens_in: int
-    tokens_out: int
-    tokens_out_limit: int | None
-    cost: float | None
-    cost_limit: float | None
-
-    def __str__(self) -> str:
-        cost = "no price in the study"
-        if self.cost is not None:
-            limit = "" if self.cost_limit is None else f", {self.cost_limit:,.2f} at most"
-            cost = f"about {self.cost:,.2f} USD{limit}"
-        return f"{self.llm}: {self.calls:,} calls, {self.tokens_in:,} tokens in, {self.tokens_out:,} out, {cost}"
+SHORT_FOR_A_LIVE_REPLY = 256  # tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,36 +35,46 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class PlanSummary:
-    """What a study will take. ``sessions`` is the number of calls when nothing has to be tried again.
+    """What a study will take. ``calls`` is their number when nothing has to be tried again.
 
-    ``not_estimable`` names each facet with one level, and what its variance is then part of.
+    ``calls_saved`` is how many more the crossed design would take. ``aliasing`` says what each effect cannot be told
+    from; ``not_estimable`` names each facet that has one level or is tied to another, and what its variance is then
+    part of. ``notes`` are warnings.
     """
 
     study: str
+    calls: int
+    calls_saved: int
     sessions: int
     administrations: int
     respondents: int
     llms: tuple[LlmEstimate, ...]
     settings: tuple[Setting, ...]
+    aliasing: tuple[Alias, ...]
     not_estimable: tuple[str, ...]
+    notes: tuple[str, ...]
     max_cost: float | None
 
     @property
-    def cost(self) -> float | None:
-        """Expected cost of all llms in USD; None when the price of any is unknown."""
+    def cost(self) -> Range | None:
+        """Cost of all llms in USD; None when the price of any is unknown."""
         costs = [llm.cost for llm in self.llms if llm.cost is not None]
-        return sum(costs) if len(costs) == len(self.llms) else None
+        return sum(costs, start=Range(0.0, 0.0, 0.0)) if len(costs) == len(self.llms) else None
 
     def __str__(self) -> str:
-        total = "unknown" if self.cost is None else f"about {self.cost:,.2f} USD"
+        total = "unknown" if self.cost is None else f"{self.cost.shown('{:,.2f}')} USD"
         cap = "no cap (give max_cost)" if self.max_cost is None else f"stops at {self.max_cost:,.2f} USD"
+        size = f"{self.calls:,} calls, {self.administrations:,} answers, {self.respondents} respondents"
         lines = [
-            f"{self.study}: {self.sessions:,} calls, {self.administrations:,} answers, {self.respondents} respondents",
+            f"{self.study}: {size}",
+            *([f"Fraction: the crossed design would take {self.calls_saved:,} calls more"] if self.calls_saved else []),
             f"Cost: {total}; {cap}",
-            *_section(f"By llm (estimates: {CHARACTERS_PER_TOKEN} characters a token, no reasoning)", self.llms),
+            *_section(f"By llm (estimates: {BASIS})", self.llms),
             *_section("Settings", [setting for setting in self.settings if setting.of is None]),
             *_section("Settings of each llm", [f"{of}: {', '.join(map(str, group))}" for of, group in self._by_llm()]),
+            *_section(_ALIASING, _alias_lines(self.aliasing)),
             *_section("Not estimable with this design", self.not_estimable),
+            *_section("Note", self.notes),
         ]
         return "\n".join(lines)
 
@@ -97,36 +82,41 @@ class PlanSummary:
         return groupby((one for one in self.settings if one.of is not None), key=lambda one: str(one.of))
 
 
-def summarise(study: Study) -> PlanSummary:
+_ALIASING = "Aliasing (interactions with run are noise; what holds of X holds of persona:X)"
+
+
+def summarise(study: Study, prices: Prices | None = None) -> PlanSummary:
     """Count and estimate what a study will take; asks nothing and makes no plan in memory.
 
-    Calls and administrations are exact. Tokens in are the characters sent / 4, plus 4 a message; since every respondent
-    gets the same sheets, one respondent's messages are measured and multiplied. Tokens out are 3 for an isolated answer
-    and 6 for one in a block, as for replies with nothing but numbers.
+    Calls and administrations are exact; a turn of a conversation or of a live context is a call. Tokens in are the
+    characters sent / 4, plus 4 a message, with what stands in the history of each turn; since every respondent gets the
+    same sheets, one respondent's messages are measured and multiplied.
+
+    Parameters
+    ----------
+    study
+        Resolved, as ``load_study`` returns it.
+    prices
+        USD per token of input and of output for each (llm, variant) without a price in the study, None where unknown.
     """
-    sheets = list(plan(_one_respondent(study)))
-    answers = sum(len(session.administrations) for session in sheets)
-    asked_each_time = sum(_tokens(session_messages(session)[-1]["content"]) for session in sheets)
-    situations = len(study.contexts) * study.runs
-    before = [
-        sum(_tokens(text) for text in ([persona.text] if persona.text else []) + [turn.text for turn in context.turns])
-        for persona, context in product(study.personas, study.contexts)
-    ]
-    tokens_in = study.runs * (len(study.personas) * len(study.contexts) * asked_each_time + sum(before) * len(sheets))
-    per_variant = len(study.personas) * situations
-    llms = tuple(
-        _estimate(llm, len(sheets) * per_variant, answers * per_variant, tokens_in, study.administration)
-        for llm in study.llms
-    )
-    variants = sum(len(llm.variants) for llm in study.llms)
+    from persona_big5.study.aliasing import aliasing  # NumPy takes its time
+
+    load, aliases = load_of_one_respondent(study), aliasing(study)
+    respondents = len(study.personas) * sum(len(llm.variants) for llm in study.llms)
+    calls = load.requests.total() * respondents
+    left_out = len(study.administration.manners) - 1 if study.administration.design == "fraction" else 0
     return PlanSummary(
         study=study.id,
-        sessions=len(sheets) * per_variant * variants,
-        administrations=answers * per_variant * variants,
-        respondents=len(study.personas) * variants,
-        llms=llms,
+        calls=calls,
+        calls_saved=calls * left_out,
+        sessions=load.sessions * respondents,
+        administrations=load.administrations * respondents,
+        respondents=respondents,
+        llms=tuple(estimate(llm, load, study, prices or {}) for llm in study.llms),
         settings=tuple(_settings(study)),
-        not_estimable=tuple(_not_estimable(study)),
+        aliasing=aliases,
+        not_estimable=(*_one_level(study), *_tied(study, aliases)),
+        notes=tuple(_notes(study)),
         max_cost=study.max_cost,
     )
 
@@ -135,35 +125,14 @@ def _section(title: str, lines: Sequence[object]) -> list[str]:
     return [f"{title}:", *(f"  {line}" for line in lines)] if lines else []
 
 
-def _one_respondent(study: Study) -> Study:
-    llm = study.llms[0].model_copy(update={"variants": study.llms[0].variants[:1]})
-    first = {"llms": (llm,), "personas": study.personas[:1], "contexts": study.contexts[:1], "runs": 1}
-    return study.model_copy(update=first)
+def _alias_lines(aliases: Sequence[Alias]) -> list[str]:
+    free = [alias.effect for alias in aliases if alias.is_free]
+    tied = [str(alias) for alias in aliases if not alias.is_free]
+    return [*([f"free: {', '.join(free)}"] if free else []), *tied]
 
 
-def _tokens(text: str) -> int:
-    return TOKENS_PER_MESSAGE + -(-len(text) // CHARACTERS_PER_TOKEN)
-
-
-def _estimate(llm: Llm, calls: int, answers: int, tokens_in: int, design: AdministrationDesign) -> LlmEstimate:
-    """Estimate one llm from the calls, answers and tokens in of each of its variants."""
-    many = len(llm.variants)
-    tokens_out = many * answers * TOKENS_PER_ANSWER[design.layout]
-    limit = llm.decoding.get("max_tokens", llm.decoding.get("max_completion_tokens"))
-    limit_out = many * calls * limit if isinstance(limit, int) else None
-
-    def cost(out: int) -> float | None:
-        return None if llm.price is None else (many * tokens_in * llm.price.input + out * llm.price.output) / 1e6
-
-    return LlmEstimate(
-        llm=llm.id,
-        calls=many * calls,
-        tokens_in=many * tokens_in,
-        tokens_out=tokens_out,
-        tokens_out_limit=limit_out,
-        cost=cost(tokens_out),
-        cost_limit=None if limit_out is None else cost(limit_out),
-    )
+_IDLE = {"isolated": {"block_size", "item_order"}, "conversation": {"block_size"}, "block": set[str]()}
+"""Settings without any effect: an isolated item is in no block, and its order is the plan's."""
 
 
 def _settings(study: Study) -> Iterator[Setting]:
@@ -175,8 +144,8 @@ def _settings(study: Study) -> Iterator[Setting]:
     default = AdministrationDesign()
     for name in AdministrationDesign.model_fields:
         value = getattr(study.administration, name)
-        if name in {"block_size", "item_order"} and study.administration.layout != "block":
-            continue  # an isolated item is in no block and its order is the plan's
+        if name in _IDLE[study.administration.layout]:
+            continue
         yield Setting(None, name, _shown(value), value == getattr(default, name))
     for llm in study.llms:
         yield from _llm_settings(llm, study.administration)
@@ -186,6 +155,15 @@ def _llm_settings(llm: Llm, design: AdministrationDesign) -> Iterator[Setting]:
     tokens = default_max_tokens(design)
     for name, value in llm.decoding.items():
         yield Setting(llm.id, name, _shown(value), name == "max_tokens" and value == tokens)
+    for level in design.reasoning:
+        own: dict[str, object] = getattr(llm.reasoning, level)
+        usual = {
+            **getattr(Reasoning(), level),
+            **({"max_tokens": default_max_tokens(design, "on")} if level == "on" else {}),
+        }
+        if own:
+            yield Setting(llm.id, f"reasoning {level}", ", ".join(f"{k} {v}" for k, v in own.items()), own == usual)
+    yield Setting(llm.id, "interface", llm.interface, llm.interface == "chat")
     if "temperature" not in llm.decoding:
         yield Setting(llm.id, "temperature", "the provider's own", is_default=True)
     if llm.api_base is None:
@@ -200,7 +178,7 @@ def _llm_settings(llm: Llm, design: AdministrationDesign) -> Iterator[Setting]:
         yield Setting(llm.id, name, _shown(value), value == getattr(default, name))
 
 
-def _not_estimable(study: Study) -> Iterator[str]:
+def _one_level(study: Study) -> Iterator[str]:
     """Facets with a single level: what they add cannot be told from what they are constant with."""
     design = study.administration
     if study.runs == 1:
@@ -217,6 +195,28 @@ def _not_estimable(study: Study) -> Iterator[str]:
         yield f"wording: only '{design.wording[0]}', so what the wording adds cannot be told from the items"
     if len(design.option_order) == 1:
         yield f"option order: only {design.option_order[0]}, so liking a position cannot be told from agreeing"
+
+
+def _tied(study: Study, aliases: Sequence[Alias]) -> Iterator[str]:
+    """Facets of which a fraction deals one level, or that it ties to another facet."""
+    dealt = {alias.effect: alias for alias in aliases}
+    for facet in ("wording", "option_order", "format", "reasoning"):
+        name = facet.replace("_", " ")
+        if len(getattr(study.administration, facet)) == 1:
+            continue
+        if name not in dealt:
+            yield f"{name}: this fraction deals one level only in so few runs; give more runs"
+        elif others := [other for other in dealt[name].fully if ":" not in other]:
+            yield f"{name}: this fraction ties it to {' and '.join(others)}, so what it adds cannot be told from that"
+
+
+def _notes(study: Study) -> Iterator[str]:
+    live = [context.id for context in study.contexts if context.mode == "live"]
+    for llm in study.llms if live else ():
+        limit = Reply(0, study.administration.layout, "text", "off").tokens(llm).high
+        if limit is not None and limit < SHORT_FOR_A_LIVE_REPLY:
+            ends = f"replies to the live turns of {_named(live)} end at {limit:.0f} tokens, as answers do"
+            yield f"{llm.id}: {ends}; for longer ones give decoding: {{max_tokens: …}}"
 
 
 def _named(ids: Sequence[str]) -> str:

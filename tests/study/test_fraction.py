@@ -153,14 +153,14 @@ def test_pinned_fraction(make_study) -> None:
     sessions = [s for s in plan(make_study(administration=design)) if (s.llm.id, s.persona.id) == ("one", "none")]
     dealt = sorted((s.administrations[0].item.id, s.run, s.wording, s.option_order) for s in sessions)
     assert dealt == [
-        ("q-0", 1, "a", "reversed"),
-        ("q-0", 2, "b", "forward"),
-        ("q-1", 1, "b", "forward"),
-        ("q-1", 2, "a", "reversed"),
-        ("q-2", 1, "b", "reversed"),
-        ("q-2", 2, "a", "forward"),
-        ("q-3", 1, "a", "reversed"),
-        ("q-3", 2, "b", "forward"),
-        ("q-4", 1, "b", "forward"),
-        ("q-4", 2, "a", "reversed"),
+        ("q-0", 1, "a", "forward"),
+        ("q-0", 2, "b", "reversed"),
+        ("q-1", 1, "a", "reversed"),
+        ("q-1", 2, "b", "forward"),
+        ("q-2", 1, "b", "forward"),
+        ("q-2", 2, "a", "reversed"),
+        ("q-3", 1, "b", "forward"),
+        ("q-3", 2, "a", "reversed"),
+        ("q-4", 1, "b", "reversed"),
+        ("q-4", 2, "a", "forward"),
     ]
