@@ -175,11 +175,12 @@ class _Reader:
         more = rf"(?: ?(?:-|to|or|and) ?(?P<more>{_NUMBER})\b(?![ ]*[=:.)]))?"
         letter = rf"(?P<letter>[{lettered}])(?=[).:\]]|\s*$)(?:\W*(?:or|and)?\W*(?P<second>[{lettered}])[).\]]?\W*$)?"
         name = rf"(?P<name>(?:{neither})|neutral\b|(?:{label}))(?: ?(?:/|or|to) ?(?P<other>{label}))?"
-        after = rf" ?[(=:-]* ?(?P<after>{_NUMBER}){ends_there}(?: ?(?:/|out of) ?{_COUNT})?"
+        dash = r"-(?!\d)" if self.ends[0] < 0 else "-"
+        after = rf" ?(?:[(=:]|{dash})* ?(?P<after>{_NUMBER}){ends_there}(?: ?(?:/|out of) ?{_COUNT})?"
         option = rf"(?:option )?(?:{number}{more}|{letter})?(?P<between>{_SEPARATOR})(?:{name})?(?:{after})?"
         self.option = re.compile(option)
         self.whole = re.compile(
-            rf"{_OPENING}(?:(?:my )?{_LEADER}(?: is)?[\s:=\"'-]*)?{option}[\s\"')\]}}.,;:!|<>/]*(?:br)?[\s>]*"
+            rf"{_OPENING}(?:(?:my )?{_LEADER}(?: is)?(?:[\s:=\"']|{dash})*)?{option}[\s\"')\]}}.,;:!|<>/]*(?:br)?[\s>]*"
         )
         led_by = rf"(?:\b{_LEADER}\b|{_LEADER_WITHOUT_BLANKS})"
         self.leader = re.compile(rf"{led_by}[\s\"':=]*(?:{_FILLER}[\s\"']*){{0,8}}")

@@ -200,7 +200,7 @@ def _unanswered(text: str, session: Session, *, cut: bool) -> Reading:
 
 
 def _read_pieces(texts: list[str], shown: Shown, statement: str) -> Reading:
-    readings = [_read_piece(text, shown, statement) for text in texts]
+    readings = [_read_piece(text, shown, statement) for text in dict.fromkeys(texts)]
     found = [reading for reading in readings if reading.state in _FOUND]
     return _agreed(found) if found else readings[-1]
 
