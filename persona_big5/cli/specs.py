@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from persona_big5.questionnaire import Questionnaire
+    from persona_big5.study import Study
+    from persona_big5.study.estimates import Prices
 
 _TEMPLATE = "first_survey"
 
@@ -64,6 +67,9 @@ def new(
 
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A study, questionnaire, persona or context file.")],
+    db: Annotated[
+        Path | None, typer.Option(help="A study's database, to say what is still open; default: the one it has.")
+    ] = None,
 ) -> None:
     """Validate a study, a questionnaire, personas or contexts; say what a study will take. Asks nothing.
 
@@ -72,8 +78,8 @@ def check(
     from persona_big5.specfile import did_you_mean, open_spec
 
     reports: dict[str, Callable[[Path], str]] = {
-        "study": _study_report,
-        "llms": _study_report,
+        "study": lambda path: _study_report(path, db),
+        "llms": lambda path: _study_report(path, db),
         "questionnaire": _questionnaire_report,
         "personas": _personas_report,
         "contexts": _contexts_report,
@@ -89,10 +95,46 @@ def check(
     typer.echo(f"{file}: no problems\n{report}")
 
 
-def _study_report(file: Path) -> str:
+def _study_report(file: Path, db: Path | None) -> str:
     from persona_big5.study import load_study, summarise
 
-    return str(summarise(load_study(file)))
+    study = load_study(file)
+    report = str(summarise(study, _prices(study)))
+    database = db or Path("results") / study.id / "study.duckdb"
+    return f"{report}\n{_open_calls(study, database)}" if db or database.exists() else report
+
+
+def _prices(study: Study) -> Prices:
+    """Return prices of the llms to which the study gives none; litellm, slow to load, is asked only if it may know."""
+    from persona_big5.simulation.truth import is_simulated
+
+    unpriced = study.model_copy(update={"llms": tuple(llm for llm in study.llms if llm.price is None)})
+    if is_simulated(unpriced):
+        return {(llm.id, variant.id): (0.0, 0.0) for llm in unpriced.llms for variant in llm.variants}
+    from persona_big5.runner import table_prices
+
+    return table_prices(unpriced)
+
+
+def _open_calls(study: Study, database: Path) -> str:
+    """Say how many calls of the plan a database does not have, and how many answers to what is now sent otherwise."""
+    from persona_big5.store import OPEN_STATES, long_table
+    from persona_big5.store.records import LONG_KEY
+    from persona_big5.store.registering import PLAN_SCHEMA, plan_rows
+    from persona_big5.study import asked_turns, plan
+
+    table = long_table(database)
+    is_settled = ~table["state"].isin(OPEN_STATES)
+    settled = set(table["session"]) - set(table["session"][~is_settled])
+    answered = set(zip(*(table[column][is_settled] for column in LONG_KEY), strict=True))
+    key = itemgetter(*(PLAN_SCHEMA.get_field_index(column) for column in LONG_KEY))
+    calls = again = 0
+    for session in plan(study):
+        if session.id not in settled:
+            calls += len(asked_turns(session))
+            again += sum(key(row) in answered for row in plan_rows([session]))
+    edited = f", {again:,} answers among them asked again: what is sent for them has changed" if again else ""
+    return f"Open in {database}: {calls:,} calls{edited}"
 
 
 def _questionnaire_report(file: Path) -> str:

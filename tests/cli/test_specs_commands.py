@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -82,7 +83,7 @@ def test_new_starts_from_a_shipped_study_or_a_file(pb5, tmp_path: Path) -> None:
     assert load_study(tmp_path / "c.yaml").id == "c"
     code, _, err = pb5("new", "d.yaml", "--from", "demmo")
     assert code == 2
-    assert "did you mean 'demo'?" in err
+    assert "did you mean 'demo'" in err
 
 
 def test_check_says_what_a_study_will_take(pb5) -> None:
@@ -90,6 +91,65 @@ def test_check_says_what_a_study_will_take(pb5) -> None:
     code, out, err = pb5("check", "s.yaml")
     assert (code, err) == (0, "")
     assert out.startswith("s.yaml: no problems\ns: 576 calls, 23,040 answers, 192 respondents\n")
+
+
+def test_check_says_what_is_still_open_and_what_would_be_asked_again(pb5, tmp_path: Path) -> None:
+    mine = "questionnaire: mine\nversion: 1\nresponse_scales:\n  agree: {values: [1, 2], labels: [Agree, Disagree]}\n"
+    mine += 'wordings: {a: "{item}", b: "Say: {item}"}\nscales:\n  calm: {high: h, low: l, not: n}\nitems:\n'
+    mine += "".join(
+        f"  - {{id: calm-{n}, scale: calm, key: 1, text: Calm {n}., response_scale: agree}}\n" for n in (1, 2, 3)
+    )
+    (tmp_path / "mine.yaml").write_text(mine)
+    study = "study: small\nseed: 1\nquestionnaires: [./mine.yaml]\nruns: 2\nllms: [{id: a, name: simulated/aspen}]\n"
+    (tmp_path / "s.yaml").write_text(study)
+    assert "Open in" not in pb5("check", "s.yaml")[1]
+    assert pb5("run", "s.yaml", "--limit", "4")[0] == 0
+    assert pb5("check", "s.yaml")[1].endswith("Open in results/small/study.duckdb: 2 calls\n")
+    assert pb5("run", "s.yaml")[0] == 0
+    moved = tmp_path / "elsewhere.duckdb"
+    (tmp_path / "results/small/study.duckdb").rename(moved)
+    assert "Open in" not in pb5("check", "s.yaml")[1]
+    assert pb5("check", "s.yaml", "--db", str(moved))[1].endswith(f"Open in {moved}: 0 calls\n")
+    (tmp_path / "s.yaml").write_text(study + "administration: {wording: [a, b]}\n")
+    assert pb5("check", "s.yaml", "--db", str(moved))[1].endswith(f"Open in {moved}: 6 calls\n")
+    (tmp_path / "s.yaml").write_text(study.replace("runs: 2", "runs: 3"))
+    (tmp_path / "mine.yaml").write_text(mine.replace("Calm 2.", "Very calm."))
+    edited = "5 calls, 2 answers among them asked again: what is sent for them has changed\n"
+    assert pb5("check", "s.yaml", "--db", str(moved))[1].endswith(f"Open in {moved}: {edited}")
+    code, _, err = pb5("check", "s.yaml", "--db", "none.duckdb")
+    assert (code, "none.duckdb" in err) == (2, True)
+
+
+def test_check_asks_for_prices_only_where_the_study_gives_none_and_the_llm_is_real(
+    pb5, tmp_path: Path, monkeypatch
+) -> None:
+    asked = []
+
+    def table_prices(study):
+        asked.extend(llm.id for llm in study.llms)
+        return {("a", "none"): (0.0, 0.0), ("real", "none"): (1e-3, 0.0)}
+
+    monkeypatch.setattr("persona_big5.runner.table_prices", table_prices)
+    study = "study: s\nseed: 1\nquestionnaires: [broad-five]\nllms:\n  - {id: a, name: simulated/aspen}\n"
+    study += "  - {id: own, name: x/own, price: {input: 0, output: 0}}\n"
+    (tmp_path / "s.yaml").write_text(study)
+    out = pb5("check", "s.yaml")[1]
+    assert ("\nCost: 0.00 USD;" in out, asked) == (True, [])
+    (tmp_path / "s.yaml").write_text(study + "  - {id: real, name: x/real}\n")
+    (cost,) = re.findall(r"^Cost: ([0-9.]+) USD;", pb5("check", "s.yaml")[1], re.MULTILINE)
+    (tokens,) = re.findall(r"  real: 40 calls, ([0-9,]+) tokens in", pb5("check", "s.yaml")[1])
+    assert float(cost) == pytest.approx(int(tokens.replace(",", "")) / 1000, abs=0.005)
+    assert asked == ["a", "real"] * 2
+
+
+def test_check_prints_what_a_fraction_saves_and_what_it_cannot_tell(pb5, tmp_path: Path) -> None:
+    study = "study: s\nseed: 1\nquestionnaires: [broad-five]\nllms: [{name: simulated/aspen}]\n"
+    (tmp_path / "s.yaml").write_text(study + "administration: {design: fraction, wording: [a, b]}\n")
+    out = pb5("check", "s.yaml")[1]
+    assert out.startswith("s.yaml: no problems\ns: 40 calls, 40 answers, 1 respondents\nFraction: ")
+    assert "the crossed design would take 40 calls more\n" in out
+    assert "  wording: fully with item\n  item:wording: cannot be estimated\n" in out
+    assert "  wording: this fraction ties it to item, so what it adds cannot be told from that" in out
 
 
 def test_check_knows_each_kind_of_file_by_its_top_key(pb5) -> None:

@@ -264,6 +264,26 @@ def test_conditions_that_say_the_same_are_one_condition(folder: Path) -> None:
     )
 
 
+def test_a_paraphrase_names_a_persona_of_the_library_or_the_study(folder: Path) -> None:
+    people = "personas: [{id: bard, group: g, text: Sing.}, {id: scald, group: g, text: Chant., paraphrase_of: %s}]\n"
+    study = SMALL + "personas: [./p.yaml]\n"
+    for known in ("bard", "default"):
+        (folder / "p.yaml").write_text(people % known)
+        assert load(folder, study).personas[1].paraphrase_of == known
+    (folder / "p.yaml").write_text(people % "brad")
+    assert text_of(folder, study) == (
+        "the persona 'scald' is a paraphrase of 'brad', which is unknown; did you mean 'bard'?"
+    )
+
+
+def test_anchors_are_items_of_the_study(folder: Path) -> None:
+    study = load(folder, SMALL + "administration: {anchors: [calm-1], design: fraction}\n")
+    assert (study.administration.anchors, study.administration.design) == (("calm-1",), "fraction")
+    where = problems_of(folder, SMALL + "administration:\n  anchors:\n    - calm-1\n    - clam-1\n")
+    text = "no item of the study's questionnaires is named 'clam-1'; did you mean 'calm-1'?"
+    assert where == [("study.yaml", 9, "administration.anchors[1]", text)]
+
+
 def test_items_of_two_questionnaires_that_are_the_same_call_are_refused(folder: Path) -> None:
     (folder / "twin.yaml").write_text(MINE.replace("questionnaire: mine", "questionnaire: twin"))
     text = SMALL.replace("./mine.yaml", "./mine.yaml, ./twin.yaml")
