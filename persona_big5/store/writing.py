@@ -224,9 +224,10 @@ class Store:
             "next writing command merges it"
         )
         try:
-            with failing_with(told), attached(self.path, read_only=False, wait=wait) as connection:
-                connection.execute(_MODEST)
-                for lines in self._journal.aside():  # one batch but for a journal that could not be merged for long
+            for lines in self._journal.aside():  # one batch but for a journal that could not be merged for long
+                # Closed after each batch: readers may come in between, and memory does not grow with the journal.
+                with failing_with(told), attached(self.path, read_only=False, wait=wait) as connection:
+                    connection.execute(_MODEST)
                     if unreadable := stage(connection, [lines]):
                         self._journal.keep_unreadable(unreadable)
                     merge_staged(connection)
