@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from persona_big5.study.model import Study
     from persona_big5.study.plan import Session
 
-FACETS = ("wording", "option_order", "format", "reasoning")
-"""Facets of administration; with items and runs, what a sheet of the plan is made of."""
+FACETS = ("wording", "option_order", "format", "reasoning", "item", "run")
+"""What a sheet of the plan is made of, in the order in which effects are named."""
 
 Effect = tuple[str, ...]
 """The facets of a main effect (one) or an interaction (two)."""
@@ -56,9 +56,9 @@ class Alias:
 def aliasing(study: Study) -> tuple[Alias, ...]:
     """Return what every effect of a sheet is aliased with, main effects and two-way interactions.
 
-    Effects are those of item, wording, option order, format, reasoning and run that have two levels or more in the
-    plan; interactions with run are noise and left out. All respondents are asked the same sheets, so that what holds of
-    an effect holds of its interaction with persona, llm, variant or context.
+    Effects are those of persona, wording, option order, format, reasoning, item and run that have two levels or more in
+    the plan; interactions with run are noise and left out. All respondents are asked the same sheets, so persona is
+    aliased with nothing, and persona:X with persona:Y where X is with Y; of llm, variant and context holds the same.
 
     Two effects are aliased in so many degrees of freedom as are lost when both are fitted beside their margins:
     r(M, E) + r(M, F) - r(M) - r(M, E, F), with r the rank of the columns on the incidence of the plan and M the mean
@@ -92,7 +92,21 @@ def aliasing(study: Study) -> tuple[Alias, ...]:
                 (partly if left else fully).append(_name(other))
         return Alias(_name(effect), tuple(fully), tuple(partly), effect in estimable)
 
-    return tuple(alias(effect) for effect in effects)
+    of_sheets = [alias(effect) for effect in effects]
+    if len(study.personas) == 1:
+        return tuple(of_sheets)
+    main = [_name((facet,)) for facet in interacting]
+    crossed = [_with_persona(one, main) for one in of_sheets if one.effect in main]
+    return (Alias("persona", (), (), is_estimable=True), *of_sheets, *crossed)
+
+
+def _with_persona(main_effect: Alias, main: Sequence[str]) -> Alias:
+    """Return what persona's interaction with a main effect is aliased with, as respondents are asked the same."""
+    fully, partly = (
+        tuple(f"persona:{other}" for other in others if other in main)
+        for others in (main_effect.fully, main_effect.partly)
+    )
+    return Alias(f"persona:{main_effect.effect}", fully, partly, is_estimable=True)
 
 
 def _incidence(study: Study) -> list[dict[str, Hashable]]:
@@ -110,7 +124,7 @@ def _incidence(study: Study) -> list[dict[str, Hashable]]:
     for item, cells in asked.items():
         alike[frozenset(cells)].append(item)
     return [
-        dict(zip(("item", *FACETS, "run"), (item, *cell), strict=True))
+        dict(zip(FACETS, (*cell[:-1], item, cell[-1]), strict=True))
         for cells, items in alike.items()
         for item in items[:2]
         for cell in sorted(cells)

@@ -82,7 +82,7 @@ class PlanSummary:
         return groupby((one for one in self.settings if one.of is not None), key=lambda one: str(one.of))
 
 
-_ALIASING = "Aliasing (interactions with run are noise; what holds of X holds of persona:X)"
+_ALIASING = "Aliasing (interactions with run count as noise; llm, variant and context are as persona)"
 
 
 def summarise(study: Study, prices: Prices | None = None) -> PlanSummary:

@@ -148,7 +148,7 @@ def test_check_prints_what_a_fraction_saves_and_what_it_cannot_tell(pb5, tmp_pat
     out = pb5("check", "s.yaml")[1]
     assert out.startswith("s.yaml: no problems\ns: 40 calls, 40 answers, 1 respondents\nFraction: ")
     assert "the crossed design would take 40 calls more\n" in out
-    assert "  wording: fully with item\n  item:wording: cannot be estimated\n" in out
+    assert "  wording: fully with item\n  item: partly with wording\n  wording:item: cannot be estimated\n" in out
     assert "  wording: this fraction ties it to item, so what it adds cannot be told from that" in out
 
 

@@ -16,21 +16,27 @@ def lines(study) -> list[str]:
 
 
 def test_nothing_is_aliased_in_a_crossed_design(make_study) -> None:
-    found = aliasing(make_study(administration=AdministrationDesign(format=("json", "text"), **TWO)))
+    study = make_study(administration=AdministrationDesign(format=("json", "text"), **TWO))
+    found = aliasing(study)
     assert [alias.effect for alias in found] == [
-        "item", "wording", "option order", "format", "run",
-        "item:wording", "item:option order", "item:format", "wording:option order", "wording:format",
-        "option order:format",
+        "persona", "wording", "option order", "format", "item", "run",
+        "wording:option order", "wording:format", "wording:item", "option order:format", "option order:item",
+        "format:item", "persona:wording", "persona:option order", "persona:format", "persona:item",
     ]  # fmt: skip
     assert all(alias.is_free for alias in found)
+    alone = aliasing(study.model_copy(update={"personas": study.personas[:1]}))
+    assert alone == tuple(alias for alias in found if "persona" not in alias.effect)
 
 
 def test_of_one_run_each_item_meets_one_wording(make_study) -> None:
     study = make_study(administration=AdministrationDesign(design="fraction", **WORDINGS), runs=1)
     assert lines(study) == [
-        "item: partly with wording",
+        "persona: free",
         "wording: fully with item",
-        "item:wording: cannot be estimated",
+        "item: partly with wording",
+        "wording:item: cannot be estimated",
+        "persona:wording: fully with persona:item",
+        "persona:item: partly with persona:wording",
     ]
     assert summarise(study).not_estimable[-1] == (
         "wording: this fraction ties it to item, so what it adds cannot be told from that"
@@ -43,8 +49,8 @@ def test_two_runs_of_four_manners_are_a_half_fraction(make_study, make_questionn
         questionnaires=(make_questionnaire("q", 16),), administration=AdministrationDesign(design="fraction", **TWO)
     )
     found = {alias.effect: alias for alias in aliasing(study)}
-    assert "item:option order" in found["wording"].fully
-    assert "item:wording" in found["option order"].fully
+    assert "option order:item" in found["wording"].fully
+    assert "wording:item" in found["option order"].fully
     assert "item" in found["wording:option order"].fully
     assert not {"wording", "option order", "run"} & {*found["wording"].fully, *found["option order"].fully}
 
@@ -55,10 +61,15 @@ def test_over_a_full_turn_all_effects_of_administration_are_free(make_study, mak
         design = AdministrationDesign(design="fraction", **TWO)
         found = aliasing(make_study(questionnaires=quests, administration=design, runs=runs))
         free = {alias.effect for alias in found if alias.is_free}
-        assert free == {"item", "wording", "option order", "wording:option order"}
+        assert {name for name in free if "persona" not in name} == {
+            "item", "wording", "option order", "wording:option order",
+        }  # fmt: skip
+        assert {name for name in free if "persona" in name} == {
+            "persona", "persona:item", "persona:wording", "persona:option order",
+        }  # fmt: skip
         for alias in found:
             assert alias.is_free or (
-                not alias.fully and set(alias.partly) <= {"run", "item:wording", "item:option order"}
+                not alias.fully and set(alias.partly) <= {"run", "wording:item", "option order:item"}
             )
 
 
@@ -107,6 +118,34 @@ def test_more_of_the_same_items_and_runs_change_no_verdict(make_study, make_ques
         else:
             assert (other_name in found[name].fully) == (left == 0)
             assert (other_name in found[name].partly) == (0 < left < own)
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_interactions_with_persona_are_aliased_as_their_main_effects_are(make_study, runs) -> None:
+    """Held to ranks on the whole plan of two personas, in which every contrast of theirs is a column."""
+    study = make_study(administration=AdministrationDesign(design="fraction", **TWO), runs=runs)
+    rows = [
+        (session.persona.id, session.wording, session.option_order, session.administrations[0].item.id)
+        for session in plan(study)
+        if session.llm.id == "one"
+    ]
+    columns = [np.unique(column, return_inverse=True)[1] for column in zip(*rows, strict=True)]
+    persona, wording, order, item = (np.eye(column.max() + 1)[column] for column in columns)
+    main = {"wording": wording, "option order": order, "item": item}
+    times_persona = {f"persona:{name}": columns * (persona[:, :1] - 0.5) for name, columns in main.items()}
+    beside = np.hstack([np.ones((len(rows), 1)), persona, *main.values()])
+
+    def rank(*parts) -> int:
+        return int(np.linalg.matrix_rank(np.hstack([beside, *parts])))
+
+    found = {alias.effect: alias for alias in aliasing(study)}
+    for name, effect in times_persona.items():
+        own = rank(effect) - rank()
+        for other_name, other in times_persona.items():
+            if other_name != name:
+                left = rank(effect, other) - rank(other)
+                assert (other_name in found[name].fully) == (left == 0)
+                assert (other_name in found[name].partly) == (0 < left < own)
 
 
 def test_twice_as_many_items_and_further_turns_of_runs_come_to_the_same(make_study, make_questionnaire) -> None:

@@ -164,7 +164,7 @@ def test_a_summary_prints_itself(make_study) -> None:
     assert text.startswith("small: 60 calls, 60 answers, 6 respondents\nCost: unknown; stops at 2.50 USD\n")
     assert "  one: 20 calls, " in text
     assert "price unknown" in text
-    assert "  free: item, run\n" in text
+    assert "  free: persona, item, run, persona:item\n" in text
 
 
 def test_a_million_calls_are_summarised_without_making_them(make_study) -> None:
