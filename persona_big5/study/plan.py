@@ -80,8 +80,9 @@ def plan(study: Study, wave: str = "1") -> Iterator[Session]:
 
     Order: run by run; within a run the sheets (item, block or conversation, context, manner of asking) in random order,
     and each is put to all respondents in random order before the next. So every llm is due at every moment, and what
-    drifts during the survey falls on all respondents alike. The order is the same each time, decides nothing of what is
-    asked, and takes memory for the sheets and the respondents, not for their product.
+    drifts during the survey falls on all respondents alike. Sheets of anchors stand at the start, in the middle and at
+    the end of the run. The order is the same each time, decides nothing of what is asked, and takes memory for the
+    sheets and the respondents, not for their product.
 
     Ids: an administration's id hashes all that decides what is sent, with occasion, run and wave, and nothing else (not
     the address, price or limits of an llm, nor the ids of personas, contexts and items). In a block it hashes the texts
@@ -177,7 +178,11 @@ def _dealt(study: Study, sheet: Sheet, asking: str) -> list[tuple[Question, str]
 
 
 def _places(study: Study, answering: str, sheet: Sheet, run: int) -> int:
-    """Return by how many places a session's options are rotated: another number in each of n - 1 runs for n options."""
+    """Return by how many places a session's options are rotated.
+
+    Of n options it is another number from 1 to n - 1 in each of n - 1 runs in a row; in a conversation n is the most
+    that any of its items has.
+    """
     call, first = sheet.call, sheet.call.questions[0]
     what = first.identity if study.administration.layout == "isolated" else [first.item.response_scale, call.block]
     situation = sheet.identity[sheet.manner.option_order, NO_OCCASION]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from persona_big5.study.model import Llm, Study
 
 SHORT_FOR_A_LIVE_REPLY = 256  # tokens
+SHORT_FOR_A_THOUGHT = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +212,17 @@ def _tied(study: Study, aliases: Sequence[Alias]) -> Iterator[str]:
 
 
 def _notes(study: Study) -> Iterator[str]:
-    live = [context.id for context in study.contexts if context.mode == "live"]
-    for llm in study.llms if live else ():
-        limit = Reply(0, study.administration.layout, "text", "off").tokens(llm).high
-        if limit is not None and limit < SHORT_FOR_A_LIVE_REPLY:
+    """Limits of tokens that cut off what is no bare answer."""
+    layout, live = study.administration.layout, [one.id for one in study.contexts if one.mode == "live"]
+    for llm in study.llms:
+        limit = Reply(0, layout, "text", "off").tokens(llm).high
+        if live and limit is not None and limit < SHORT_FOR_A_LIVE_REPLY:
             ends = f"replies to the live turns of {_named(live)} end at {limit:.0f} tokens, as answers do"
             yield f"{llm.id}: {ends}; for longer ones give decoding: {{max_tokens: …}}"
+        limit = Reply(1, layout, "text", "on").tokens(llm).high
+        if "on" in study.administration.reasoning and limit is not None and limit < SHORT_FOR_A_THOUGHT:
+            ends = f"where reasoning is on, a reply ends at {limit:.0f} tokens with its thoughts"
+            yield f'{llm.id}: {ends}; for longer ones give reasoning: {{"on": {{…, max_tokens: …}}}}'
 
 
 def _named(ids: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,15 @@ def test_what_can_be_asked(folder: Path, administration: str) -> None:
 def test_a_probability_is_that_of_the_first_token_of_a_reply(folder: Path, setting: str, reason: str) -> None:
     text = text_of(folder, SMALL + f"administration: {{answer_mode: probability, {setting}}}\n")
     assert text == f"`answer_mode: probability` reads the first token of a reply, and with {reason}"
+
+
+def test_studies_kept_before_levels_became_lists_are_read(folder: Path) -> None:
+    study = load(folder, SMALL)
+    kept = json.loads(study.model_dump_json(by_alias=True))
+    for name in ("format", "reasoning"):
+        (kept["administration"][name],) = kept["administration"][name]
+    del kept["administration"]["design"], kept["llms"][0]["reasoning"]
+    assert Study.model_validate_json(json.dumps(kept)) == study
 
 
 def test_turns_of_a_live_context_are_the_users_and_canned_ones_end_with_the_assistant(folder: Path) -> None:

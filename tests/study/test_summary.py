@@ -4,7 +4,7 @@ import pytest
 
 from persona_big5.study import asked_turns, load_study, plan, session_messages, summarise
 from persona_big5.study.estimates import Range
-from persona_big5.study.model import AdministrationDesign, Context, Llm, Price, Turn, Variant
+from persona_big5.study.model import AdministrationDesign, Context, Llm, Price, Reasoning, Turn, Variant
 
 BLOCK = AdministrationDesign(layout="block", block_size=2, wording=("a", "b"), option_order=("forward", "reversed"))
 LIVE = Context(
@@ -74,6 +74,14 @@ def test_a_fraction_saves_the_calls_that_the_crossed_design_would_take_more(make
         assert summarise(full).calls_saved == 0
         assert f"{summarise(few).calls_saved} calls more" in str(summarise(few))
         assert "calls more" not in str(summarise(full))
+
+
+def test_thoughts_that_end_early_are_noted(make_study) -> None:
+    study = make_study(administration=AdministrationDesign(reasoning=("on", "off")))
+    one, two = study.llms
+    roomy = one.model_copy(update={"reasoning": Reasoning(on={"think": True, "max_tokens": 4000})})
+    (note,) = summarise(study.model_copy(update={"llms": (roomy, two)})).notes
+    assert note.startswith("two: where reasoning is on, a reply ends at 64 tokens with its thoughts; for longer ones")
 
 
 def test_cost_needs_a_price_for_every_llm(make_study) -> None:
