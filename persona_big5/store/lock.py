@@ -23,6 +23,8 @@ def writer_lock(database: Path, command: str) -> Iterator[None]:
     StoreError
         Another writing command holds it; the message names its process and command.
     """
+    if database.is_dir():
+        raise StoreError(f"{database} cannot be opened as a database: it is a folder; name a file in it")
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(database.with_name(database.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)

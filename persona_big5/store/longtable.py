@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,22 +146,52 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        Where it cannot be read.
+        Where it cannot be read, or has no rows; where the cells of a CSV are not separated by commas, or a row has more
+        of them than the header.
     """
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; name a file in it")
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     name = path.name.removesuffix(".gz")
+    is_csv = not name.endswith((".parquet", ".jsonl", ".ndjson"))
     try:
-        if name.endswith(".parquet"):
-            return pd.read_parquet(path)
-        if name.endswith((".jsonl", ".ndjson")):
-            return pd.read_json(path, lines=True, dtype=False)
-        # names such as None and NA are kept in columns of text, and mean missing among numbers only
-        frame = pd.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False)
+        if is_csv:
+            frame = _read_csv(path)
+        elif name.endswith(".parquet"):
+            frame = pd.read_parquet(path)
+        else:
+            frame = pd.read_json(path, lines=True, dtype=False)
     except (ValueError, UnicodeDecodeError, OSError, pd.errors.ParserError) as error:
         raise DataError(
             f"{path}: cannot be read as a table ({error}); give a CSV, Parquet or JSON-lines file"
         ) from error
+    if frame.empty:
+        raise DataError(f"{path}: has no rows of answers")
+    return _with_numbers(frame) if is_csv else frame
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    header = pd.read_csv(path, nrows=0).columns
+    separator = next((mark for mark in (";", "\t", "|") if len(header) == 1 and mark in header[0]), None)
+    if separator is not None:
+        raise DataError(
+            f"{path}: cells are separated by {separator!r}; save the table with commas between them, and points, not "
+            "commas, in numbers"
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            # names such as None and NA are kept in columns of text, and mean missing among numbers only
+            return pd.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False, index_col=False)
+        except pd.errors.ParserWarning as error:
+            raise DataError(
+                f"{path}: rows have more cells than the header; give every column a name, also one of row names"
+            ) from error
+
+
+def _with_numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Turn columns of text that hold only numbers and spellings of missing into numbers."""
     for column in frame.select_dtypes(exclude=["number", "bool"]).columns:
         distinct, wrong = _numbers(frame[column].drop_duplicates())
         if distinct.notna().any() and not wrong.any():

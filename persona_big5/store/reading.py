@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from persona_big5.study.model import Study
 
 _PLAIN_TABLES = ("study", "wave", "llm", "variant", "persona", "context", "item", "wording", "administration")
+_ROWS_AT_ONCE = 10_000
 
 
 @contextmanager
@@ -87,13 +89,30 @@ def sql(path: str | PathLike[str], query: str) -> tuple[list[str], list[tuple[An
             statements = connection.extract_statements(query)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise StoreError("one SELECT statement is expected (DESCRIBE, SUMMARIZE and SHOW TABLES count as one)")
-            result = connection.execute(statements[0])
-            return [column[0] for column in result.description or ()], result.fetchall()
+            return _interruptible(connection, statements[0])
         except duckdb.Error as error:
             raise StoreError(f"the query failed: {error}") from error
-        except RuntimeError as error:
-            if str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C
-                raise KeyboardInterrupt from error
+
+
+def _interruptible(
+    connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Answer a statement in another thread: in this one a Ctrl-C would wait until DuckDB looks up from its work."""
+
+    def answer() -> tuple[list[str], list[tuple[Any, ...]]]:
+        result = connection.execute(statement)
+        columns = [column[0] for column in result.description or ()]
+        rows: list[tuple[Any, ...]] = []
+        while some := result.fetchmany(_ROWS_AT_ONCE):
+            rows += some
+        return columns, rows
+
+    with ThreadPoolExecutor(1) as executor:
+        answering = executor.submit(answer)
+        try:
+            return answering.result()
+        except KeyboardInterrupt:
+            connection.interrupt()
             raise
 
 

@@ -133,6 +133,33 @@ def test_items_restrict_long_and_wide_tables(csv):
         read_long(csv("persona,calm\np,1\n"), items=["d"])
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("llm;item_id;score\na;q;3\n", "separated by ';'; save the table with commas"),
+        ("llm;item_id;score\na;q;3,5\n", "separated by ';'"),
+        ("item_id\tscore\nq\t3\n", r"separated by '\\t'"),
+        ("llm,item_id,score\n", "has no rows of answers"),
+        ("", "cannot be read as a table"),
+        ("llm,item_id,score\n1,a,q,3\n2,a,p,3\n", "rows have more cells than the header; give every column a name"),
+        ("llm,item_id,score\na,q,3\na,p,3,4\n", "cannot be read as a table .*line 3"),
+    ],
+)
+def test_a_file_that_is_no_table_with_commas_is_told_apart(csv, text, message):
+    with pytest.raises(DataError, match=rf"answers\.csv: .*{message}"):
+        read_long(csv(text))
+
+
+def test_a_comma_at_the_end_of_each_row_shifts_nothing(csv):
+    table = read_long(csv("llm,item_id,score\na,q,3,\nb,q,4,\n"))
+    assert table[["llm", "item_id", "score"]].to_numpy().tolist() == [["a", "q", 3.0], ["b", "q", 4.0]]
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(DataError, match="is a folder; name a file in it"):
+        read_table(tmp_path)
+
+
 def test_a_table_without_items_says_what_it_has(csv):
     with pytest.raises(DataError, match=r"neither a long table .* nor a wide one .* its columns are question, answer"):
         read_long(csv("question,answer\nhow,well\n"))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -127,6 +131,45 @@ def test_the_long_table_has_its_columns_in_their_order_sorted_by_key(database: P
         1,
         1,
     ]
+
+
+ENDLESS = """
+import sys
+from persona_big5.store import sql
+print("asked", flush=True)
+try:
+    sql(sys.argv[1], sys.argv[2])
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT count(*) FROM range(1_000_000) a, range(1_000_000) b WHERE hash(a.range, b.range) % 7 = 0",
+        "SELECT * FROM range(100_000_000_000)",
+    ],
+)
+def test_a_query_is_interrupted_at_once(database: Path, query: str) -> None:
+    command = [sys.executable, "-c", ENDLESS, str(database), query]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as asking:
+        assert asking.stdout is not None
+        assert asking.stdout.readline() == "asked\n"
+        time.sleep(2)
+        asking.send_signal(signal.SIGINT)
+        sent = time.monotonic()
+        try:
+            assert asking.communicate(timeout=30)[0] == "interrupted\n"
+        finally:
+            asking.kill()
+    assert time.monotonic() - sent < 10
+
+
+def test_times_with_a_time_zone_are_given_out(database: Path) -> None:
+    [(now, several)] = sql(database, "SELECT current_timestamp, [current_timestamp, NULL]")[1]
+    assert abs(now - datetime.now(UTC)) < timedelta(minutes=5)
+    assert several == [now, None]
 
 
 def test_studies_come_back_as_they_were(database: Path) -> None:

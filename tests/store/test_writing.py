@@ -308,7 +308,7 @@ def test_a_file_of_another_kind_is_refused(database: Path) -> None:
     for attempt in (lambda: open_for_writing(database, "run").__enter__(), lambda: sql(database, "SELECT 1")):
         with pytest.raises(StoreError, match="a DuckDB database, but not one of persona-big5: name another file"):
             attempt()
-    with pytest.raises(StoreError, match="cannot be opened"), open_for_writing(database.parent, "run"):
+    with pytest.raises(StoreError, match="it is a folder; name a"), open_for_writing(database.parent, "run"):
         pytest.fail("opened a folder")
 
 
