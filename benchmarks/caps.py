@@ -18,7 +18,7 @@ from benchmarks.loopback_study import PROGRAM, Running, write_study
 
 TRIALS = 20
 N_PERSONAS, N_ITEMS = 20, 20
-_TOKENS = 100, 1  # of one call, about
+_TOKENS = 85, 1  # of one call, about
 _TIMEOUT = 1.0  # seconds
 _FAULTS = ("rate_limited", "server_error", "truncated", "null_content", "refusal", "dropped")
 _MICRO = 1e-9  # USD that sums of floating-point prices may be off

@@ -35,7 +35,8 @@ CALLS = N_PERSONAS * N_ITEMS
 IN_FLIGHT = 64
 TIMEOUT, GRACE = 3.0, 2.5  # seconds
 SHARE = 0.05
-DISK_MB = 4
+DISK_MB = 8  # holds the plan, and some of the replies
+FILE_MB = 3
 
 DONE, USERS_MISTAKE, IN_PART = 0, 2, 3
 
@@ -180,28 +181,38 @@ def check_fault(bench: Bench, fault: Fault) -> None:
 
 
 def check_full_disk(bench: Bench) -> None:
-    """A disk that fills up during the run: a small one where it may be mounted, else a limit on the size of files."""
+    """A small disk fills up during the run; where none may be mounted the row is left out."""
+    with tempfile.TemporaryDirectory(prefix="persona-big5-faults-") as name, _small_disk(Path(name)) as disk:
+        if disk is None:
+            print("full disk: left out, no small disk may be mounted here")
+            return
+        database = bench.begin(disk, {})
+        seen = bench.seen(bench.start(disk, database).finish(240), database)
+        bench.row("full disk", seen, stopped(seen), IN_PART, may_lose=0)
+        _mount(disk, "remount,size=256m")
+        seen = bench.seen(bench.start(disk, database).finish(240), database)
+        bench.row("  mended, same command", seen, all_answered(seen), DONE, may_lose=0)
+
+
+def check_file_limit(bench: Bench) -> None:
+    """No file may grow beyond a few MB, as under a quota: seen before anything is paid for."""
     with tempfile.TemporaryDirectory(prefix="persona-big5-faults-") as name:
         folder = Path(name)
-        (folder / "disk").mkdir()
-        bench.begin(folder, {})
-        database = folder / "disk" / "study.duckdb"
-        with _small_disk(folder / "disk") as is_mounted:
-            prefix = () if is_mounted else ("sh", "-c", f'ulimit -f {DISK_MB * 512}; exec "$@"', "sh")
-            seen = bench.seen(bench.start(folder, database, *prefix).finish(240), database)
-            bench.row("full disk", seen, stopped(seen), USERS_MISTAKE, may_lose=IN_FLIGHT)
-            if is_mounted:
-                _mount(folder / "disk", "remount,size=256m")
-            seen = bench.seen(bench.start(folder, database).finish(240), database)
-            bench.row("  mended, same command", seen, all_answered(seen), DONE, may_lose=IN_FLIGHT)
+        database = bench.begin(folder, {})
+        blocks = FILE_MB * 2048  # of 512 bytes
+        limited = bench.start(folder, database, "sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh")
+        seen = bench.seen(limited.finish(240), database)
+        bench.row("files limited", seen, {}, USERS_MISTAKE, may_lose=0)
+        seen = bench.seen(bench.start(folder, database).finish(240), database)
+        bench.row("  mended, same command", seen, all_answered(seen), DONE, may_lose=0)
 
 
 @contextmanager
-def _small_disk(place: Path) -> Iterator[bool]:
-    """Mount a small disk; False where that is not permitted."""
+def _small_disk(place: Path) -> Iterator[Path | None]:
+    """Mount a small disk at a folder; None where that is not permitted."""
     is_mounted = _mount(place, f"size={DISK_MB}m")
     try:
-        yield is_mounted
+        yield place if is_mounted else None
     finally:
         if is_mounted:
             subprocess.run(["umount", place], check=True)
@@ -236,6 +247,7 @@ def check_faults() -> bool:
         for fault in FAULTS:
             check_fault(bench, fault)
         check_full_disk(bench)
+        check_file_limit(bench)
         check_locked_database(bench)
     return not bench.failed
 
