@@ -151,7 +151,7 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _plain_lines()
+        yield _after_outlook(_plain_lines(), lambda line: typer.echo(line, err=True))
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -164,7 +164,22 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
         def show(progress: Progress) -> None:
             bar.update(task, completed=progress.done, total=progress.total, detail=_detail(progress))
 
-        yield show
+        yield _after_outlook(show, lambda line: console.print(line, markup=False, highlight=False))
+
+
+def _after_outlook(show: Callable[[Progress], None], say: Callable[[str], object]) -> Callable[[Progress], None]:
+    """Say first what is open and what it will cost."""
+    told = False
+
+    def tell_then_show(progress: Progress) -> None:
+        nonlocal told
+        if not told:
+            cost = "price unknown" if progress.estimate is None else f"{progress.estimate.shown('{:,.2f}')} USD"
+            say(f"{progress.total:,} calls are open: {cost}")
+            told = True
+        show(progress)
+
+    return tell_then_show
 
 
 def _plain_lines() -> Callable[[Progress], None]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
@@ -62,8 +63,10 @@ class Connections:
                 status, received = answer.status, answer.headers
         except TimeoutError:
             raise Failure("timed_out", f"no reply within {timeout:g} s") from None
-        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
-            raise Failure("unreachable", without_secrets(str(error), key)) from None
+        except aiohttp.ClientConnectorError as error:
+            number = error.os_error.errno or 0
+            why = os.strerror(number) if number > 0 else str(error.os_error)  # below are those of name servers
+            raise Failure("unreachable", f"{error.host}:{error.port}: {without_secrets(why, key)}") from None
         except (aiohttp.ClientError, OSError) as error:
             raise Failure("dropped", without_secrets(str(error) or type(error).__name__, key)) from None
         if status != 200:

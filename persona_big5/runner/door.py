@@ -100,8 +100,6 @@ class Door:
 
     def _not_taken(self, name: str, wanted: Mapping[str, Any]) -> list[str]:
         """Return the parameters that a provider does not take, found out once by having each of them translated."""
-        if name.startswith(PREFIX):
-            return []
         which = (name, repr({**wanted, "seed": 0}))
         if which not in self._refused:
             standard = self._litellm.OPENAI_CHAT_COMPLETION_PARAMS

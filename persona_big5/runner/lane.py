@@ -237,12 +237,6 @@ class Lane:
         return f"llm {llm.id}: {where} refuses access ({failure}); check {key} and the name {name}"
 
 
-def n_turns(session: Session) -> int:
-    """Return in how many calls a session is asked."""
-    live = len(session.context.turns) if session.context.mode == "live" else 0
-    return live + (len(session.administrations) if session.layout == "conversation" else 1)
-
-
 def _said(text: str | None) -> str:
     """Return what stands of a reply in the conversation that goes on: what is said, not what is thought."""
     return without_thoughts(text or "")[0].strip()

@@ -13,17 +13,22 @@ if TYPE_CHECKING:
 
     from persona_big5.runner.reply import Failure
     from persona_big5.store import Answer
+    from persona_big5.study.estimates import Range
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: calls ``done`` of ``total`` in ``seconds`` of asking, USD spent, llms dropped so far."""
+    """How far a run is: calls ``done`` of ``total`` in ``seconds`` of asking, USD spent, llms dropped so far.
+
+    ``estimate`` is what the calls that were open at the start will cost, in USD; None where a price is unknown.
+    """
 
     done: int
     total: int
     seconds: float
     cost: float
     dropped: tuple[str, ...]
+    estimate: Range | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,7 @@ class Tally:
     dropped: dict[str, str] = field(default_factory=dict)
     dropped_parameters: dict[str, tuple[str, ...]] = field(default_factory=dict)
     stopped: str | None = None
+    estimate: Range | None = None
     started: float = field(default_factory=time.monotonic)
     asking_since: float = 0.0
 
@@ -119,7 +125,7 @@ class Tally:
     def progress(self) -> Progress:
         """Return how far the run is."""
         seconds = time.monotonic() - self.asking_since
-        return Progress(self.done, self.total, seconds, self.cost, tuple(self.dropped))
+        return Progress(self.done, self.total, seconds, self.cost, tuple(self.dropped), self.estimate)
 
     def summary(self, study: str, database: Path) -> RunSummary:
         """Return what the run came to."""

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 from persona_big5.errors import AccessError, PersonaBig5Error
 from persona_big5.runner.budget import Budget
 from persona_big5.runner.door import open_door
-from persona_big5.runner.lane import Lane, Shared, n_turns
+from persona_big5.runner.lane import Lane, Shared
 from persona_big5.runner.summary import Tally
 from persona_big5.simulation.truth import is_simulated, truth
 from persona_big5.store import open_for_writing, status
-from persona_big5.study import plan
+from persona_big5.study import asked_administrations, plan
+from persona_big5.study.estimates import Range, estimate, load_of_one_respondent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping, Sequence
@@ -65,7 +66,7 @@ def run_study(
     limit
         Most calls to make.
     progress
-        Called after every call.
+        Called before the first call and after every one.
 
     Raises
     ------
@@ -143,6 +144,7 @@ class _Survey:
         self.settled = store.settled()
         store.register(self.study, self.wave, self._counted())
         self.turns_so_far = store.turns_so_far()
+        self.tally.total -= sum(map(len, self.turns_so_far.values()))
         if self.max_cost is not None:
             self.cost_before = status(self.database).cost
         if is_simulated(self.study):
@@ -150,8 +152,9 @@ class _Survey:
             (self.database.parent / "truth.json").write_text(text + "\n", encoding="utf-8")
 
     def enter(self, door: Door) -> None:
-        """Take the door to the llms; with a cost limit, every price must be known."""
+        """Take the door to the llms and estimate the cost; with a cost limit, every price must be known."""
         self.door = door
+        self.tally.estimate = self._estimate()
         if self.max_cost is None:
             return
         unknown = [llm.id for llm in self.study.llms if any(door.price(llm, v) is None for v in llm.variants)]
@@ -161,11 +164,22 @@ class _Survey:
                 "give one in the study (price: {input: …, output: …} in USD per million tokens; 0 for your own machine)"
             )
 
+    def _estimate(self) -> Range | None:
+        """Return what the open calls will cost, taking them for as dear as all calls of the study."""
+        prices = {(llm.id, v.id): self.door.price(llm, v) for llm in self.study.llms for v in llm.variants}
+        load = load_of_one_respondent(self.study)
+        estimates = [estimate(llm, load, self.study, prices) for llm in self.study.llms]
+        costs = [one.cost for one in estimates if one.cost is not None]
+        if len(costs) < len(estimates):
+            return None
+        share = self.tally.total / sum(one.calls for one in estimates)
+        return sum(costs, start=Range(0.0, 0.0, 0.0)).times(share)
+
     def _counted(self) -> Iterator[Session]:
         """Yield the whole plan, counting what is open."""
         for session in plan(self.study, self.wave):
             if self._is_open(session):
-                self.tally.total += n_turns(session)
+                self.tally.total += len(asked_administrations(session))
             else:
                 self.tally.settled_before += len(session.administrations)
             yield session
@@ -177,7 +191,7 @@ class _Survey:
         """Ask all llms side by side until nothing is open or something stops it."""
         self.loop, self.interruption = asyncio.get_running_loop(), asyncio.Event()
         self.tally.asking_since = time.monotonic()
-        self.tally.total -= sum(map(len, self.turns_so_far.values()))
+        self._report()
         shared = Shared(
             door=self.door,
             store=self.store,
@@ -205,7 +219,7 @@ class _Survey:
         return filter(self._is_open, plan(self.study.model_copy(update={"llms": (llm,)}), self.wave))
 
     def _report(self) -> None:
-        if getattr(self.store, "disk_is_full", False):
+        if self.store.disk_is_full:
             self.tally.stop("disk_full")
         if self.progress is not None:
             self.progress(self.tally.progress())

@@ -12,7 +12,7 @@ from persona_big5.scoring.option import Reading, Shown, is_option, read_option
 from persona_big5.scoring.probability import NoScore, expected_score
 from persona_big5.store import Answer
 from persona_big5.store.records import FROM_LOG_PROBABILITIES
-from persona_big5.study import asked_turns, shown_options
+from persona_big5.study import asked_administrations, shown_options
 
 if TYPE_CHECKING:
     from persona_big5.store import Exchange
@@ -54,7 +54,7 @@ def parse_reply(exchange: Exchange, session: Session) -> list[Answer]:
         has a reason. Never raises, whatever the text. Compared with 146 replies of 39 llms that two raters agreed on:
         97 % the same, none read as another option than the raters saw.
     """
-    asked = asked_turns(session)[exchange.turn - 1].administrations
+    asked = asked_administrations(session)[exchange.turn - 1]
     text, visible, thought_open = exchange.text, *without_thoughts(exchange.text or "")
     cut = thought_open or exchange.finish_reason == "length"
     filtered = exchange.finish_reason == "content_filter" or exchange.failure == "filtered"

@@ -7,6 +7,7 @@ from persona_big5.study.load import load_study
 from persona_big5.study.messages import (
     COMPLETION_STOP,
     AskedTurn,
+    asked_administrations,
     asked_turns,
     block_label,
     session_messages,
@@ -23,6 +24,7 @@ __all__ = [
     "PlanSummary",
     "Session",
     "Study",
+    "asked_administrations",
     "asked_turns",
     "block_label",
     "load_study",

@@ -97,13 +97,18 @@ class AskedTurn:
 
 def asked_turns(session: Session) -> tuple[AskedTurn, ...]:
     """Return the turns in which a session is asked, in their order; each is one request."""
-    live = session.context.turns if session.context.mode == "live" else ()
-    asked = session.administrations
-    together = [(one,) for one in asked] if session.layout == "conversation" else [asked]
-    return (
-        *(AskedTurn(turn.text, ()) for turn in live),
-        *(AskedTurn(_question(session, administrations), administrations) for administrations in together),
+    turns = session.context.turns
+    return tuple(
+        AskedTurn(_question(session, asked) if asked else turns[number].text, asked)
+        for number, asked in enumerate(asked_administrations(session))
     )
+
+
+def asked_administrations(session: Session) -> list[tuple[Administration, ...]]:
+    """Return for each turn of a session the administrations that the reply to it answers: none in a live context."""
+    live: list[tuple[Administration, ...]] = [()] * len(session.context.turns) if session.context.mode == "live" else []
+    asked = session.administrations
+    return [*live, *((one,) for one in asked)] if session.layout == "conversation" else [*live, asked]
 
 
 def session_messages(session: Session, replies: Sequence[str] = ()) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ import pytest
 from persona_big5.cli import asking
 from persona_big5.cli.main import main
 from persona_big5.runner import Progress
+from persona_big5.study.estimates import Range
 
 STUDY = """\
 study: tiny
@@ -71,7 +72,7 @@ def test_run_asks_tells_and_exits_0(pb5, study, db):
     assert code == 0
     assert out.startswith("4 calls in ")
     assert f"stored in {db}" in out
-    assert err == ""
+    assert err == "4 calls are open: 0.00 USD\n"
     assert json.loads((db.parent / "truth.json").read_text())["factors"] == ["antonym-pairs"]
 
 
@@ -105,8 +106,11 @@ def test_the_only_llm_unreachable_exits_2_with_one_message(pb5, study, asked):
     code, out, err = pb5("run", study, "--db", asked.with_name("other.duckdb"))
 
     assert (code, out) == (2, "")
-    assert err.startswith("Error: no llm could be asked:\nllm gone: nothing answers at http://127.0.0.1:9/v1 (")
-    assert len(err.splitlines()) == 2
+    outlook, *mistake = err.splitlines()
+    assert outlook == "24 calls are open: price unknown"
+    assert len(mistake) == 2
+    assert mistake[0] == "Error: no llm could be asked:"
+    assert "llm gone: nothing answers at http://127.0.0.1:9/v1 (127.0.0.1:9: Connection refused)" in mistake[1]
     assert "start the server or mend api_base" in err
     assert "Traceback" not in err
     assert asked.read_bytes() == before
@@ -244,19 +248,23 @@ def test_every_command_has_help_with_an_example(pb5):
 
 def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(capsys):
     with asking._progress() as show:
-        show(Progress(done=1, total=10, seconds=0.5, cost=0.0, dropped=()))
-        show(Progress(done=5, total=10, seconds=5.0, cost=0.25, dropped=("gone",)))
-        show(Progress(done=6, total=10, seconds=9.9, cost=0.3, dropped=("gone",)))
+        show(Progress(done=1, total=10, seconds=0.5, cost=0.0, dropped=(), estimate=None))
+        show(Progress(done=5, total=10, seconds=5.0, cost=0.25, dropped=("gone",), estimate=None))
+        show(Progress(done=6, total=10, seconds=9.9, cost=0.3, dropped=("gone",), estimate=None))
 
-    assert capsys.readouterr().err == "5 of 10 calls, 1.0/s, 0.2500 USD, dropped: gone, about 5 s left\n"
+    assert capsys.readouterr().err == (
+        "10 calls are open: price unknown\n5 of 10 calls, 1.0/s, 0.2500 USD, dropped: gone, about 5 s left\n"
+    )
 
 
 def test_progress_is_a_bar_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     with asking._progress() as show:
-        show(Progress(done=5, total=10, seconds=5.0, cost=0.25, dropped=("[red]gone",)))
+        show(Progress(done=5, total=10, seconds=5, cost=0.25, dropped=("[red]gone",), estimate=Range(0.1, 0.25, 2.0)))
 
-    assert "[red]gone" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "[red]gone" in err
+    assert "10 calls are open: 0.10 to 2.00 (0.25 expected) USD" in err
 
 
 def test_the_commands_do_not_load_what_takes_long():

@@ -63,8 +63,10 @@ def test_what_a_provider_does_not_take_is_left_out_and_named(door, name, decodin
     assert call.parameters == {key: value for key, value in {**decoding, "seed": 17}.items() if key not in dropped}
 
 
-def test_a_simulated_llm_takes_everything(door):
-    assert _prepare(door, _llm("simulated/oak", decoding={"max_tokens": 5}), seed=3).dropped == []
+def test_a_simulated_llm_takes_what_is_sampled_with_and_does_not_reason(door):
+    decoding = {"max_tokens": 5, "temperature": 1.0, "top_p": 0.9, "reasoning_effort": "low"}
+
+    assert _prepare(door, _llm("simulated/oak", decoding=decoding), seed=3).dropped == ["reasoning_effort"]
 
 
 def test_log_probabilities_are_asked_for_where_they_are_the_answer(door):
