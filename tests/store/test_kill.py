@@ -11,13 +11,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 
 from persona_big5.errors import StoreError
-from persona_big5.store import open_for_writing, sql
+from persona_big5.store import export, long_table, open_for_writing, sql, status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 WRITER = Path(__file__).with_name("writer_process.py")
 
@@ -94,6 +95,30 @@ def test_a_reader_sees_every_acknowledged_record_while_the_writer_goes_on(databa
     writer.kill()
     assert counts == sorted(counts)
     assert counts[-1] > counts[0]
+
+
+def test_every_way_of_reading_works_while_the_writer_goes_on(database: Path, tmp_path: Path) -> None:
+    writer = Writer(database)
+    assert writer.ready.wait(60)
+    readers: dict[str, Callable[[], int]] = {
+        "status": lambda: status(database).settled,
+        "sql": lambda: len(answered(database)),
+        "long_table": lambda: int((long_table(database)["state"] == "answered").sum()),
+        "export": lambda: export(database, tmp_path / "out.csv") and exported(tmp_path / "out.csv"),
+    }
+    counts = {name: [] for name in readers}
+    for _ in range(3):
+        for name, read in readers.items():
+            before = len(writer.acknowledged)
+            counts[name].append(read())
+            assert counts[name][-1] >= before
+    assert writer.process.poll() is None, "the writer ended before the readers did"
+    writer.kill()
+    assert all(found[-1] > found[0] for found in counts.values())
+
+
+def exported(csv: Path) -> int:
+    return int((pd.read_csv(csv)["state"] == "answered").sum())
 
 
 def test_a_second_writer_is_refused_by_name_until_the_first_is_dead(database: Path) -> None:
