@@ -27,16 +27,17 @@ def one_mode(frame: pd.DataFrame) -> pd.DataFrame:
 
     An expected score has no sampling noise: as a run beside sampled answers it would make run variance too small.
     """
-    mode = frame["answer_mode"].astype(object)
-    cells = frame[frame["score"].notna()].drop_duplicates([*SAME_CELL, "answer_mode"])
-    answered = cells["answer_mode"].astype(object).value_counts()
-    chosen = max(mode.unique(), key=lambda name: (answered.get(name, 0), name == SAMPLE))
-    kept: pd.DataFrame = frame[mode == chosen]
-    notes = list(frame.attrs.get("notes", []))
-    if others := [f"{name} ({answered.get(name, 0):,})" for name in sorted(mode.unique()) if name != chosen]:
+    modes = frame["answer_mode"].astype(object).unique()
+    chosen, kept, notes = modes[0], frame, list(frame.attrs.get("notes", []))
+    if len(modes) > 1:
+        cells = frame[frame["score"].notna()].drop_duplicates([*SAME_CELL, "answer_mode"])
+        answered = {name: int((cells["answer_mode"] == name).sum()) for name in sorted(modes)}
+        chosen = max(answered, key=lambda name: (answered[name], name == SAMPLE))
+        kept = frame[frame["answer_mode"] == chosen]
+        others = ", ".join(f"{name} ({count:,})" for name, count in answered.items() if name != chosen)
         notes.append(
-            f"answers of several modes: {chosen} is analysed ({answered.get(chosen, 0):,} cells answered); "
-            f"{', '.join(others)} is not, and is used only where the modes are compared"
+            f"answers of several modes: {chosen} is analysed ({answered[chosen]:,} cells answered); {others} is not, "
+            "and is used only where the modes are compared"
         )
     scored = kept["score"].notna()
     if chosen == PROBABILITY and (fallen := int((_fell_back(kept) & scored).sum())):
@@ -44,6 +45,7 @@ def one_mode(frame: pd.DataFrame) -> pd.DataFrame:
             f"{fallen:,} of {int(scored.sum()):,} answers in mode {PROBABILITY} were read from the reply's text, "
             "because the probabilities of the options were not to be had: they are sampled answers, with their noise"
         )
+    kept = kept.copy(deep=False)
     kept.attrs["notes"] = notes
     return kept
 
@@ -53,8 +55,9 @@ def _fell_back(frame: pd.DataFrame) -> pd.Series[bool]:
 
 
 def has_expected_scores(frame: pd.DataFrame) -> bool:
-    """Whether the answers of a table (of one mode) are expected scores."""
-    return bool((frame["answer_mode"].astype(object) == PROBABILITY).all())
+    """Whether scores of a table (of one mode) are expected ones, some of them at least."""
+    expected = (frame["answer_mode"].astype(object) == PROBABILITY) & ~_fell_back(frame)
+    return bool((expected & frame["score"].notna()).any())
 
 
 def probability_entry(frame: pd.DataFrame) -> dict[str, Any] | Missing:

@@ -208,7 +208,8 @@ def _of_place(answers: Answers, place: OptionPlace | None) -> str:
     bias = place.bias
     if bias.share_of_variance is None:
         return _two_means(bias)
-    return f"{_two_means(bias)}; {bias.share_of_variance:.0%} of what answers to an item differ in follows the place"
+    follows = "follows the place" if bias.noise_removed else "follows the place or is run noise"
+    return f"{_two_means(bias)}; {bias.share_of_variance:.0%} of what answers to an item differ in {follows}"
 
 
 def _two_means(bias: PositionBias) -> str:

@@ -266,15 +266,18 @@ def position_bias(
     answered = np.isfinite(forward).any(axis=1)
     if not answered.any():
         raise NotEstimableError("no cell was asked with the options both forward and reversed")
-    estimate = _compare_orders(forward, backward, error)
-    by_facet = {}
+    sums = _order_sums(forward, backward, error)
+    total = sums.sum(axis=0)
+    asked = total[0] > 0
+    means = middle[asked] + half[asked] * total[1:3, asked] / total[0, asked]
+    estimate, by_facet = _compare_orders(total), {}
     for facet, codes in levels.items():
         of_cell = np.zeros(len(forward), dtype=np.int64)
         of_cell[cell] = codes
-        present = np.unique(of_cell[answered])
+        present, number = np.unique(of_cell[answered], return_inverse=True)
         if len(present) >= FEWEST_LEVELS:
-            kept = [of_cell != level for level in present]
-            by_facet[facet] = np.stack([_compare_orders(forward[k], backward[k], error[k]) for k in kept])
+            of_levels = summing(number, len(present))(sums[answered])
+            by_facet[facet] = np.stack([_compare_orders(total - of_level) for of_level in of_levels])
     ends_low, ends_high = interval(estimate, Replicates(by_facet))
     ends_low, ends_high = np.maximum(ends_low, -1.0), np.minimum(ends_high, 1.0)
     displacement, agreement, r, share = estimate
@@ -292,9 +295,9 @@ def position_bias(
         r_between_orders=float(r) if np.isfinite(r) else None,
         r_ci_low=float(ends_low[2]),
         r_ci_high=float(ends_high[2]),
-        mean_forward=_item_average(middle + half * forward),
-        mean_reversed=_item_average(middle + half * backward),
-        n_items=int(np.isfinite(forward).any(axis=0).sum()),
+        mean_forward=_mean(means[0]),
+        mean_reversed=_mean(means[1]),
+        n_items=int(asked.sum()),
         n_cells=int(answered.sum()),
     )
 
@@ -319,36 +322,29 @@ def _in_both_orders(
     return means[0], means[1], error, bool(np.isfinite(run_variance[both.any(axis=0)]).all())
 
 
-def _compare_orders(
+def _order_sums(
     forward: NDArray[np.float64], backward: NDArray[np.float64], error: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Displacement, agreement, r between the orders and share of variance, from (cells, p), NaN where not in both."""
-    content, place = (forward + backward) / 2, (forward - backward) / 2
-    n = np.isfinite(content).sum(axis=0)
-    centred = [values - _item_means(values) for values in (forward, backward, content)]
-    between = (centred[2] ** 2) * np.divide(n, n - 1, out=np.full(len(n), np.nan), where=n > 1)
-    followed = max(_item_average(between - error), 0.0)
-    placed = max(_item_average(place**2 - error), 0.0)
-    spread = np.nansum(centred[0] ** 2) * np.nansum(centred[1] ** 2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        r = np.float64(np.nansum(centred[0] * centred[1])) / np.sqrt(spread if spread > ROUNDING else 0.0)
-        share = np.float64(placed) / (placed + followed)
-    return np.array([_item_average(place), _item_average(forward * backward), r, share])
+    """All that the comparison needs of each cell (cells, 7, p): 1, f, r, f^2, r^2, f * r, error; 0 if not answered."""
+    parts = (np.ones_like(forward), forward, backward, forward**2, backward**2, forward * backward, error)
+    return np.where(np.isfinite(forward), np.stack(parts), 0.0).swapaxes(0, 1)
 
 
-def _item_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean of each column over its known values, NaN without any."""
-    n = np.isfinite(values).sum(axis=0)
-    means = np.full(len(n), np.nan)
-    np.divide(np.nansum(values, axis=0), n, out=means, where=n > 0)
-    return means
+def _compare_orders(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Displacement, agreement, r between the orders and share of variance, from sums over cells (7, p)."""
+    n, f, r, ff, rr, fr, error = sums[:, sums[0] > 0]
+    content, several = (ff + 2 * fr + rr) / 4 - ((f + r) / 2) ** 2 / n, n > 1
+    followed = max(_mean(content[several] / (n[several] - 1) - (error / n)[several]), 0.0)
+    placed = max(_mean(((ff - 2 * fr + rr) / 4 - error) / n), 0.0)
+    spread = [(ff - f**2 / n).sum(), (rr - r**2 / n).sum()]
+    varies = min(spread) > ROUNDING * n.sum()
+    correlation = (fr - f * r / n).sum() / np.sqrt(spread[0] * spread[1]) if varies else np.nan
+    share = placed / (placed + followed) if placed + followed > ROUNDING else np.nan
+    return np.array([_mean((f - r) / (2 * n)), _mean(fr / n), correlation, share])
 
 
-def _item_average(values: NDArray[np.float64]) -> float:
-    """Mean over items of each item's mean over cells; NaN without any."""
-    means = _item_means(values)
-    known = means[np.isfinite(means)]
-    return float(known.mean()) if len(known) else float("nan")
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def _answers_by_group(scores: NDArray[np.float64], groups: NDArray[np.int64], n: int) -> NDArray[np.float64]:

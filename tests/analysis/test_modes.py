@@ -139,6 +139,7 @@ def test_without_probabilities_the_reason_is_given(random):
     frame, _ = both_modes(random, fallback=96)
     told = found_in(frame)
     assert told["probability"]["n_fallback"] == 96
+    assert told["style"]["all"]["extremity"] is not None
     assert told["reasons"]["probability.mean_entropy"] == "no score comes from the probabilities of the options"
     sampled = frame[frame["answer_mode"] == "sample"]
     assert found_in(sampled)["reasons"]["probability"] == "no answers in mode `probability`"

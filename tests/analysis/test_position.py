@@ -62,6 +62,7 @@ def test_the_place_of_an_option_is_no_structure(runs, llms):
     assert bias["mean_forward"] < 2 < 4 < bias["mean_reversed"]
     assert bias["share_of_variance"] > 0.9
     assert bias["noise_removed"] == (runs > 1)
+    assert verdict["reasons"][1].endswith("follows the place" if runs > 1 else "follows the place or is run noise")
 
 
 def test_always_the_first_option():

@@ -134,6 +134,22 @@ def test_planted_position_bias_is_recovered(place, content, place_sd, runs):
     assert (found.noise_removed, found.n_items, found.n_cells) == (runs > 1, ITEMS, LLMS * PERSONAS)
 
 
+def test_run_noise_larger_than_everything_is_taken_off():
+    found = position_bias(*two_orders(0.4, 0.2, noise=1.0))
+    assert found.share_of_variance == pytest.approx(0.16 / (0.16 + 0.04), abs=0.1)
+    once = position_bias(*two_orders(0.4, 0.2, noise=1.0, runs=1))
+    assert once.share_of_variance == pytest.approx((0.16 + 0.5) / (0.16 + 0.04 + 1.0), abs=0.05)
+
+
+def test_one_respondent_has_a_displacement_and_no_share():
+    found = position_bias(
+        np.array([[1.0, 2.0], [4.0, 5.0]]), np.zeros(2, dtype=int), ["forward", "reversed"], np.ones(2),
+        np.full(2, 5.0), {"persona": np.zeros(2, dtype=int)},
+    )  # fmt: skip
+    assert (found.mean, found.mean_forward, found.mean_reversed) == (-0.75, 1.5, 4.5)
+    assert (found.share_of_variance, found.r_between_orders, found.noise_removed) == (None, None, False)
+
+
 def test_the_first_option_whatever_it_says():
     _, cell, order, _, _, levels = two_orders(0, 0)
     scores = np.repeat(np.where(order == "forward", 1.0, 5.0)[:, None], 4, axis=1)
