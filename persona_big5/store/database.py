@@ -78,7 +78,8 @@ def failing_with(message: str) -> Iterator[None]:
     except (duckdb.Error, OSError) as error:
         if not (isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException) or says_full(error)):
             raise
-        raise StoreError(f"{message}: {error}") from error
+        advice = "; make room on the disk and repeat the command" if says_full(error) else ""
+        raise StoreError(f"{message}: {error}{advice}") from error
 
 
 @contextmanager

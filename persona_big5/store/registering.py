@@ -6,10 +6,9 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from persona_big5.errors import StoreError
 from persona_big5.store.records import LONG_KEY
+from persona_big5.store.spill import view_spilled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,20 +19,18 @@ if TYPE_CHECKING:
     from persona_big5.study.model import Study
     from persona_big5.study.plan import Session
 
-PLAN_SCHEMA = pa.schema(
-    [
-        ("administration", pa.string()),
-        ("questionnaire", pa.string()),
-        *((column, pa.int64() if column == "run" else pa.string()) for column in LONG_KEY),
-        ("session", pa.string()),
-        ("position", pa.int32()),
-        ("seed", pa.int64()),
-    ]
-)
+PLAN_COLUMNS = {
+    "administration": "VARCHAR",
+    "questionnaire": "VARCHAR",
+    **{column: "BIGINT" if column == "run" else "VARCHAR" for column in LONG_KEY},
+    "session": "VARCHAR",
+    "position": "INTEGER",
+    "seed": "BIGINT",
+}
 
 
 def plan_rows(sessions: Iterable[Session]) -> Iterator[tuple[object, ...]]:
-    """One row for each administration, in the columns of `PLAN_SCHEMA`."""
+    """One row for each administration, in the columns of `PLAN_COLUMNS`."""
     for session in sessions:
         respondent = (session.llm.id, session.variant.id, session.persona.id, session.context.id)
         manner = (
@@ -60,7 +57,7 @@ def register_study(connection: duckdb.DuckDBPyConnection, study: Study, wave: st
     StoreError
         Two administrations of the plan have the same key in the long table.
     """
-    connection.read_parquet(str(plan)).create_view("plan")
+    view_spilled(connection, "plan", plan, PLAN_COLUMNS)
     _refuse_doubles(connection)
     spec = study.model_dump_json(by_alias=True)
     version = study_version(spec.encode())
@@ -90,9 +87,12 @@ def keep_version(
 
 def insert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
     """Insert rows, given by column name, that the table does not have yet."""
-    connection.register("rows", pa.Table.from_pylist(rows))
-    connection.execute(f"INSERT INTO store.{table} BY NAME FROM rows ON CONFLICT DO NOTHING")
-    connection.unregister("rows")
+    as_text = json.dumps([dict.fromkeys(rows[0], "VARCHAR")])  # the columns' own types are found on inserting
+    connection.execute(
+        f"INSERT INTO store.{table} BY NAME SELECT unnest(row) FROM "  # noqa: S608  (our own tables)
+        "(SELECT unnest(json_transform($1::JSON, $2)) AS row) ON CONFLICT DO NOTHING",
+        [json.dumps(rows), as_text],
+    )
 
 
 _SAME_KEY = " AND ".join(f"administration.{column} = plan.{column}" for column in LONG_KEY)

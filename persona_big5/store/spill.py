@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from persona_big5.store.database import failing_with
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-_ROWS_AT_ONCE = 20_000
+    import duckdb
+
+_ROWS_AT_ONCE = 5_000
+_FAST = 1  # compression that hardly costs time: rows repeat much of what they hold
 
 
 @contextmanager
-def spilled(database: Path, schema: pa.Schema, rows: Iterable[tuple[object, ...]]) -> Iterator[Path]:
-    """Write rows, in the order of the schema's columns, to a Parquet file that goes away at the end.
+def spilled(database: Path, columns: Mapping[str, str], rows: Iterable[tuple[object, ...]]) -> Iterator[Path]:
+    """Write rows, in the order of the columns, to a file of JSON lines that goes away at the end.
 
     Taking the rows may mean reading the database: it need not be closed until the file is written.
     """
-    path = database.with_name(database.name + ".spill")
+    path = database.with_name(database.name + ".spill.gz")
     try:
         remaining = iter(rows)
-        with failing_with(f"{path} could not be written"), pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        with (
+            failing_with(f"{path} could not be written"),
+            gzip.open(path, "wt", compresslevel=_FAST, encoding="utf-8") as file,
+        ):
             while batch := list(islice(remaining, _ROWS_AT_ONCE)):
-                columns = [
-                    pa.array(values, type=field.type)
-                    for values, field in zip(zip(*batch, strict=True), schema, strict=True)
-                ]
-                writer.write_batch(pa.record_batch(columns, schema=schema))
+                file.writelines(json.dumps(dict(zip(columns, row, strict=True))) + "\n" for row in batch)
         yield path
     finally:
         path.unlink(missing_ok=True)
+
+
+def view_spilled(connection: duckdb.DuckDBPyConnection, name: str, path: Path, columns: Mapping[str, str]) -> None:
+    """Create a view of rows written by `spilled`; ``columns`` maps names to types of DuckDB."""
+    rows = connection.read_json(str(path), columns=dict(columns), format="newline_delimited", compression="gzip")
+    rows.create_view(name)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
-import pyarrow as pa
 
 from persona_big5.errors import StoreError
 from persona_big5.store.ballast import says_full
@@ -19,9 +18,9 @@ from persona_big5.store.lock import writer_lock
 from persona_big5.store.migrations import MIGRATIONS
 from persona_big5.store.reading import connect_reading
 from persona_big5.store.records import FROM_LOG_PROBABILITIES, OPEN_STATES
-from persona_big5.store.registering import PLAN_SCHEMA, plan_rows, register_study
+from persona_big5.store.registering import PLAN_COLUMNS, plan_rows, register_study
 from persona_big5.store.settled import SettledIds, settled_ids
-from persona_big5.store.spill import spilled
+from persona_big5.store.spill import spilled, view_spilled
 from persona_big5.store.staging import merge_staged, stage
 
 if TYPE_CHECKING:
@@ -32,19 +31,17 @@ if TYPE_CHECKING:
     from persona_big5.study.model import Study
     from persona_big5.study.plan import Session
 
-ANSWER_SCHEMA = pa.schema(
-    [
-        ("administration", pa.string()),
-        ("exchange", pa.string()),
-        ("state", pa.string()),
-        ("raw_response", pa.string()),
-        ("score", pa.float64()),
-        ("reason", pa.string()),
-        ("parser_version", pa.int32()),
-        ("scored_from", pa.string()),
-        *((column, pa.float64()) for column in FROM_LOG_PROBABILITIES),
-    ]
-)
+ANSWER_COLUMNS = {
+    "administration": "VARCHAR",
+    "exchange": "VARCHAR",
+    "state": "VARCHAR",
+    "raw_response": "VARCHAR",
+    "score": "DOUBLE",
+    "reason": "VARCHAR",
+    "parser_version": "INTEGER",
+    "scored_from": "VARCHAR",
+    **dict.fromkeys(FROM_LOG_PROBABILITIES, "DOUBLE"),
+}
 
 _SAME_EXCHANGE = "old.administration = reread.administration AND old.exchange = reread.exchange"
 _CHANGED = f"""
@@ -53,7 +50,7 @@ WHERE (reread.state, reread.raw_response, reread.score, reread.scored_from)
     IS DISTINCT FROM (old.state, old.raw_response, old.score, old.scored_from)
 """  # noqa: S608  (a constant of ours)
 _REPLACE = f"""
-UPDATE store.answer AS old SET {", ".join(f"{column} = reread.{column}" for column in ANSWER_SCHEMA.names[2:])}
+UPDATE store.answer AS old SET {", ".join(f"{column} = reread.{column}" for column in [*ANSWER_COLUMNS][2:])}
 FROM reread WHERE {_SAME_EXCHANGE}
 """  # noqa: S608  (our own column names)
 
@@ -133,7 +130,7 @@ class Store:
         StoreError
             Two administrations of the plan have the same key in the long table.
         """
-        with spilled(self.path, PLAN_SCHEMA, plan_rows(sessions)) as plan, self.connected() as connection:
+        with spilled(self.path, PLAN_COLUMNS, plan_rows(sessions)) as plan, self.connected() as connection:
             register_study(connection, study, wave, plan)
 
     def settled(self) -> SettledIds:
@@ -196,9 +193,9 @@ class Store:
         Answers are taken one by one, and may come from `exchanges` of the same database. An answer whose administration
         has been answered by another exchange since is left out.
         """
-        rows = (tuple(getattr(answer, column) for column in ANSWER_SCHEMA.names) for answer in answers)
-        with spilled(self.path, ANSWER_SCHEMA, rows) as spill, self.connected() as connection:
-            connection.read_parquet(str(spill)).create_view("reread")
+        rows = (tuple(getattr(answer, column) for column in ANSWER_COLUMNS) for answer in answers)
+        with spilled(self.path, ANSWER_COLUMNS, rows) as spill, self.connected() as connection:
+            view_spilled(connection, "reread", spill, ANSWER_COLUMNS)
             connection.begin()
             row = connection.execute(_CHANGED).fetchone()
             connection.execute(_REPLACE)
