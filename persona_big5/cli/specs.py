@@ -120,14 +120,14 @@ def _open_calls(study: Study, database: Path) -> str:
     """Say how many calls of the plan a database does not have, and how many answers to what is now sent otherwise."""
     from persona_big5.store import OPEN_STATES, long_table
     from persona_big5.store.records import LONG_KEY
-    from persona_big5.store.registering import PLAN_SCHEMA, plan_rows
+    from persona_big5.store.registering import PLAN_COLUMNS, plan_rows
     from persona_big5.study import asked_turns, plan
 
     table = long_table(database)
     is_settled = ~table["state"].isin(OPEN_STATES)
     settled = set(table["session"]) - set(table["session"][~is_settled])
     answered = set(zip(*(table[column][is_settled] for column in LONG_KEY), strict=True))
-    key = itemgetter(*(PLAN_SCHEMA.get_field_index(column) for column in LONG_KEY))
+    key = itemgetter(*([*PLAN_COLUMNS].index(column) for column in LONG_KEY))
     calls = again = 0
     for session in plan(study):
         if session.id not in settled:
