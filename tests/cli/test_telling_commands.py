@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import webbrowser
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -57,7 +58,7 @@ def test_report_says_where_the_page_is_and_opens_it_when_asked(pb5, tmp_path, mo
 
 def test_a_demo_that_is_interrupted_writes_no_report_and_says_how_to_go_on(pb5, tmp_path, monkeypatch):
     interrupted = SimpleNamespace(stopped="interrupted")
-    monkeypatch.setattr("persona_big5.runner.run_study", lambda study, db: interrupted)
+    monkeypatch.setattr("persona_big5.runner.run_study", lambda study, db, progress: interrupted)
     code, out, err = pb5("demo", "--out", tmp_path)
     assert (code, out) == (130, "")
     assert err.endswith("interrupted; the same command goes on from here\n")
@@ -87,3 +88,28 @@ def test_demo_makes_everything_and_again_asks_nothing(pb5, tmp_path, monkeypatch
     assert (code, told_again) == (0, told)
     assert "0 calls in" in stages
     assert (out / "report.html").is_file()
+
+
+def test_demo_of_a_real_llm_asks_the_server_that_was_started_and_without_the_extra_says_what_to_type(
+    pb5, tmp_path, monkeypatch
+):
+    asked = []
+
+    def interrupted(study, db, progress):
+        asked.append((study.id, db, {llm.api_base for llm in study.llms}))
+        return SimpleNamespace(stopped="interrupted")
+
+    monkeypatch.setattr("persona_big5.runner.run_study", interrupted)
+    monkeypatch.setattr("persona_big5.runner.smollm.serve_smollm", lambda: nullcontext("http://127.0.0.1:9/v1"))
+    code, out, err = pb5("demo", "--llm", "--out", tmp_path)
+    assert (code, out) == (130, "")
+    assert asked == [("demo-llm", tmp_path / "study.duckdb", {"http://127.0.0.1:9/v1"})]
+    assert "520 calls" in err
+    assert "360 calls" in err
+
+    monkeypatch.undo()
+    monkeypatch.setattr("persona_big5.runner.smollm.find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "argv", ["persona-big5", "demo", "--llm", "--out", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2

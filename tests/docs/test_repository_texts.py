@@ -94,7 +94,8 @@ def lock() -> dict[str, Version]:
 
 def requirements() -> dict[str, Requirement]:
     settings = project()
-    listed = [*settings["project"]["dependencies"], *settings["dependency-groups"]["dev"]]
+    extras = settings["project"]["optional-dependencies"]
+    listed = [*settings["project"]["dependencies"], *settings["dependency-groups"]["dev"], *extras["smollm"]]
     return {canonicalize_name(requirement.name): requirement for requirement in map(Requirement, listed)}
 
 

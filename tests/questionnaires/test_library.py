@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from itertools import combinations
+from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from persona_big5.questionnaire import library_folder, load_questionnaire, shipped
 from persona_big5.study import load_study, plan
 from persona_big5.study.conditions import read_contexts, read_personas
+from persona_big5.study.model import Price
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -280,6 +281,29 @@ def test_studies_ask_as_often_as_they_say(name: str, n_calls: int, n_answers: in
     assert (sessions, n_asked) == (n_calls, n_answers)
     assert f"{n_calls:,} calls" in path.read_text(encoding="utf-8")
     assert {persona.id for persona in study.personas} == {persona.id for persona in all_personas()}
+
+
+@pytest.mark.parametrize(("name", "n_calls"), [("demo-llm", 520), ("demo-llm-sampled", 360)])
+def test_the_demo_of_a_real_llm_asks_four_items_of_each_scale_from_both_ends(name: str, n_calls: int) -> None:
+    path = library_folder() / "studies" / f"{name}.yaml"
+    study = load_study(path)
+    assert sum(1 for _ in plan(study)) == n_calls
+    assert f"= {n_calls} calls" in path.read_text(encoding="utf-8")
+    assert study.administration.option_order == ("forward", "reversed")
+    (questionnaire,) = study.questionnaires
+    keys = Counter((item.scale, item.key) for item in questionnaire.items)
+    assert keys == dict.fromkeys(product(questionnaire.scales, (1, -1)), 2)
+    assert all((llm.price, llm.api_key_env) == (Price(input=0.0, output=0.0), None) for llm in study.llms)
+
+
+def test_the_sampled_cells_are_cells_of_the_other_demo() -> None:
+    whole, part = (
+        load_study(library_folder() / "studies" / f"{name}.yaml") for name in ("demo-llm", "demo-llm-sampled")
+    )
+    assert set(part.personas) < set(whole.personas)
+    assert part.questionnaires == whole.questionnaires
+    assert part.llms == whole.llms
+    assert (part.administration.answer_mode, whole.administration.answer_mode) == ("sample", "probability")
 
 
 def test_demo_asks_simulated_llms_alone() -> None:
