@@ -17,7 +17,7 @@ from persona_big5.analysis import document
 from persona_big5.analysis.answers import RESPONDENT, is_placebo, lay_out
 from persona_big5.analysis.document import Missing
 from persona_big5.analysis.levels import LEVELS, LevelEstimator
-from persona_big5.analysis.modes import has_expected_scores, one_mode, probability_entry
+from persona_big5.analysis.modes import expected_share, one_mode, probability_entry
 from persona_big5.analysis.occasions import drift_entry, first_asking
 from persona_big5.analysis.position import OVERALL, option_places
 from persona_big5.analysis.recommend import recommend
@@ -151,7 +151,8 @@ def analyze_table(
         )
         judged = {"respondent": document.NOT_ASKED_FOR, **structures}
         progress("verdict")
-        places = option_places(answers) if answers.ends_known else None
+        expected = expected_share(frame)
+        places = option_places(answers, noise_free=expected == 1) if answers.ends_known else None
         place = None if places is None else places[OVERALL]
         verdict = judge(answers, estimator, matrices, judged, components, place, seed=seed)
         recommendation = recommend(answers, estimator, matrices, judged, seed=seed)
@@ -172,7 +173,7 @@ def analyze_table(
             **document.structure_entries(structures),
             "recommended_level": document.recommendation_entry(recommendation),
             "reliability": reliability_entries(answers, matrices, studies),
-            "style": style_entries(answers, places, expected_scores=has_expected_scores(frame)),
+            "style": style_entries(answers, places, expected_scores=expected > 0),
             "probability": probability_entry(given),
             "drift": drift_entry(of_mode[~is_placebo(of_mode)]),
             **{key: Missing(document.NOT_BUILT) for key in document.NOT_BUILT_KEYS},

@@ -303,13 +303,18 @@ def _position_entry(place: OptionPlace) -> dict[str, Any] | Missing:
     if isinstance(place.bias, str):
         return Missing(place.bias)
     entry: dict[str, Any] = asdict(place.bias)
+    del entry["noise_removed"]
     for key, value in entry.items():
         if value is None:
             entry[key] = Missing("answers do not differ between cells")
         elif "ci_" in key and not math.isfinite(value):
             entry[key] = Missing("neither llms nor personas have at least 4 levels to resample")
     share = place.share_of_run_variance
-    return {**entry, "share_of_run_variance": Missing(share) if isinstance(share, str) else share}
+    return {
+        **entry,
+        "run_noise": place.run_noise,
+        "share_of_run_variance": Missing(share) if isinstance(share, str) else share,
+    }
 
 
 def verdict_entry(verdict: Verdict) -> dict[str, Any]:

@@ -54,10 +54,10 @@ def _fell_back(frame: pd.DataFrame) -> pd.Series[bool]:
     return frame["scored_from"].astype(object) == "reply"
 
 
-def has_expected_scores(frame: pd.DataFrame) -> bool:
-    """Whether scores of a table (of one mode) are expected ones, some of them at least."""
+def expected_share(frame: pd.DataFrame) -> float:
+    """Share of the scores of a table (of one mode) that are expected ones, not sampled."""
     expected = (frame["answer_mode"].astype(object) == PROBABILITY) & ~_fell_back(frame)
-    return bool((expected & frame["score"].notna()).any())
+    return float(expected[frame["score"].notna()].mean())
 
 
 def probability_entry(frame: pd.DataFrame) -> dict[str, Any] | Missing:

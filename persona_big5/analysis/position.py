@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -25,16 +25,23 @@ class OptionPlace:
     ----------
     bias
         Position bias, or why there is none.
+    run_noise
+        What became of run noise in its share of variance: ``removed``; ``absent``, from expected scores; ``included``,
+        as it cannot be told apart.
     share_of_run_variance
         What the orders make of the variance between runs of a cell, or why that cannot be said.
     """
 
     bias: PositionBias | str
+    run_noise: Literal["removed", "absent", "included"]
     share_of_run_variance: float | str
 
 
-def option_places(answers: Answers) -> dict[str, OptionPlace]:
-    """Position bias by scale and for all items together; ends of the response scales must be known."""
+def option_places(answers: Answers, *, noise_free: bool) -> dict[str, OptionPlace]:
+    """Position bias by scale and for all items together; ends of the response scales must be known.
+
+    ``noise_free``: all scores are expected ones, without sampling noise.
+    """
     items = answers.items
     groups = {scale: items.members(scale) for scale in items.scales} | {OVERALL: np.arange(len(items.names))}
     levels = {facet: answers.code(facet) for facet in ("llm", "persona")}
@@ -53,7 +60,8 @@ def option_places(answers: Answers) -> dict[str, OptionPlace]:
                 share = order_share_of_run_variance(scores, answers.cell, answers.option_order)
             except NotEstimableError as error:
                 share = str(error)
-        found[scale] = OptionPlace(bias, share)
+        removed = not isinstance(bias, str) and bias.noise_removed
+        found[scale] = OptionPlace(bias, "removed" if removed else "absent" if noise_free else "included", share)
     return found
 
 

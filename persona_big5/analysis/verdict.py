@@ -208,7 +208,7 @@ def _of_place(answers: Answers, place: OptionPlace | None) -> str:
     bias = place.bias
     if bias.share_of_variance is None:
         return _two_means(bias)
-    follows = "follows the place" if bias.noise_removed else "follows the place or is run noise"
+    follows = "follows the place or is run noise" if place.run_noise == "included" else "follows the place"
     return f"{_two_means(bias)}; {bias.share_of_variance:.0%} of what answers to an item differ in {follows}"
 
 

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from persona_big5.report.findings import Findings
 
 LEAST_P = 0.001
+_RUN_NOISE = {
+    "removed": "run noise is taken off",
+    "absent": "expected scores bring no run noise into it",
+    "included": "run noise is still in it, because each order was asked once",
+}
 
 
 def show_place(findings: Findings) -> Fragment:
@@ -27,7 +32,6 @@ def show_place(findings: Findings) -> Fragment:
             paragraph(f"Not known: {why}. A study asks both: option_order: [forward, reversed].", "note")
         )
     whole = findings.value("style", "all", "position_bias")
-    noise = "is taken off" if whole["noise_removed"] else "is still in it, because each order was asked once"
     return Fragment.of(
         table(
             biases.assign(interval=_intervals(biases, "")),
@@ -46,8 +50,8 @@ def show_place(findings: Findings) -> Fragment:
             "the last is, 0 where the order does not matter on average; interval over llms and personas. r: between "
             "the two orders, over respondents and items, item means removed; near 1 the option is followed, below 0 "
             "its place. Share of the place: of what answers to one item differ in, the part that turns with the order; "
-            f"run noise {noise}. Of run variance: the part of it that the orders make. n = {count(whole['n_cells'])} "
-            "cells asked in both orders; an item counts where it was answered in both.",
+            f"{_RUN_NOISE[whole['run_noise']]}. Of run variance: the part of it that the orders make. "
+            f"n = {count(whole['n_cells'])} cells asked in both orders; an item counts where it was answered in both.",
             formats={
                 "forward": number,
                 "reversed": number,

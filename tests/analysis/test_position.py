@@ -61,7 +61,7 @@ def test_the_place_of_an_option_is_no_structure(runs, llms):
     assert f"r between the two {bias['r_between_orders']:.2f}" in verdict["text"]
     assert bias["mean_forward"] < 2 < 4 < bias["mean_reversed"]
     assert bias["share_of_variance"] > 0.9
-    assert bias["noise_removed"] == (runs > 1)
+    assert bias["run_noise"] == ("removed" if runs > 1 else "included")
     assert verdict["reasons"][1].endswith("follows the place" if runs > 1 else "follows the place or is run noise")
 
 
@@ -159,3 +159,14 @@ def test_few_respondents_leave_the_interval_open_and_decide_nothing():
     assert found["verdict"]["code"] == "not_decidable"
     assert "at least 4 levels" in found["reasons"]["style.all.position_bias.ci_low"]
     assert "the mean answer is" in summary(found)
+
+
+def test_expected_scores_have_no_run_noise_in_them():
+    frame = asked_in_both_orders(np.random.default_rng(11), place=-1.6, content=0.1, own_place=0.4, noise=0, runs=1)
+    expected = frame.assign(answer_mode="probability", scored_from="log-probabilities")
+    found = found_in(expected)
+    assert found["verdict"]["code"] == "position"
+    assert found["verdict"]["reasons"][1].endswith("follows the place")
+    assert found["style"]["all"]["position_bias"]["run_noise"] == "absent"
+    fallen = expected.assign(scored_from=["reply"] + ["log-probabilities"] * (len(frame) - 1))
+    assert found_in(fallen)["style"]["all"]["position_bias"]["run_noise"] == "included"

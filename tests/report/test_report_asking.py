@@ -9,7 +9,8 @@ from persona_big5.report.sections import sections_of
 
 BIAS = {
     "mean": -0.81, "ci_low": -0.9, "ci_high": -0.72, "share_of_variance": 0.97, "share_ci_low": 0.9,
-    "share_ci_high": 1.0, "noise_removed": True, "agreement": -0.6, "agreement_ci_low": -0.7, "agreement_ci_high": -0.5,
+    "share_ci_high": 1.0, "run_noise": "removed", "agreement": -0.6, "agreement_ci_low": -0.7,
+    "agreement_ci_high": -0.5,
     "r_between_orders": -0.87, "r_ci_low": -0.95, "r_ci_high": -0.7, "mean_forward": 1.39, "mean_reversed": 4.64,
     "n_items": 20, "n_cells": 12, "share_of_run_variance": 0.94,
 }  # fmt: skip
@@ -58,7 +59,7 @@ def test_both_orders_are_shown_side_by_side(rewrite):
         "all", "1.39", "4.64", "\N{MINUS SIGN}0.81", "\N{MINUS SIGN}0.90 to \N{MINUS SIGN}0.72", "\N{MINUS SIGN}.87",
         "97\N{NARROW NO-BREAK SPACE}%", "94\N{NARROW NO-BREAK SPACE}%",
     )  # fmt: skip
-    assert "run noise is taken off" in shown
+    assert "run noise is taken off." in shown
     assert "n = 12 cells" in shown
     assert "orders of the options make 94\N{NARROW NO-BREAK SPACE}%" in show_variance(findings).html
 
