@@ -28,7 +28,7 @@ _EXCHANGE_FIELDS = tuple(Exchange.__dataclass_fields__)
 _ANSWER_FIELDS = tuple(Answer.__dataclass_fields__)
 _STATES = frozenset(get_args(State))
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_LINES_AT_ONCE = 5000
+_LINES_AT_ONCE = 1000
 _CHARACTERS_AT_ONCE = 8_000_000
 
 

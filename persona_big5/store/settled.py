@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from persona_big5.store.records import OPEN_STATES
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import duckdb
-    from numpy.typing import NDArray
 
 _SETTLED = """
 SELECT ('0x' || left(administration, 16))::UBIGINT AS high, ('0x' || right(administration, 16))::UBIGINT AS low
 FROM answer WHERE state NOT IN (SELECT unnest($1)) ORDER BY high, low
 """
+_ROWS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SettledIds(AbstractSet[str]):
     """A set of ids of 32 hexadecimal digits, sorted: ``high`` are the first 16 as numbers, ``low`` the others."""
 
-    high: NDArray[np.uint64]
-    low: NDArray[np.uint64]
+    high: array[int] = field(default_factory=lambda: array("Q"))
+    low: array[int] = field(default_factory=lambda: array("Q"))
 
     def __contains__(self, administration: object) -> bool:
-        high, low = np.uint64(int(str(administration)[:16], 16)), int(str(administration)[16:], 16)
-        place = int(self.high.searchsorted(high))
+        high, low = int(str(administration)[:16], 16), int(str(administration)[16:], 16)
+        place = bisect_left(self.high, high)
         while place < len(self.high) and self.high[place] == high:
             if self.low[place] == low:
                 return True
@@ -47,5 +47,9 @@ class SettledIds(AbstractSet[str]):
 
 def settled_ids(connection: duckdb.DuckDBPyConnection) -> SettledIds:
     """Read which administrations have a state that is data."""
-    columns = connection.execute(_SETTLED, [sorted(OPEN_STATES)]).fetchnumpy()
-    return SettledIds(*(np.asarray(columns[half], dtype=np.uint64) for half in ("high", "low")))
+    ids = SettledIds()
+    found = connection.execute(_SETTLED, [sorted(OPEN_STATES)])
+    while rows := found.fetchmany(_ROWS_AT_ONCE):
+        ids.high.extend(high for high, _ in rows)
+        ids.low.extend(low for _, low in rows)
+    return ids
