@@ -57,7 +57,7 @@ def option_places(answers: Answers, *, noise_free: bool) -> dict[str, OptionPlac
         share: float | str = "the options were shown in one order only"
         if len(np.unique(answers.option_order)) > 1:
             try:
-                share = order_share_of_run_variance(scores, answers.cell, answers.option_order)
+                share = order_share_of_run_variance(scores, answers.cell, answers.option_order, noise_free=noise_free)
             except NotEstimableError as error:
                 share = str(error)
         removed = not isinstance(bias, str) and bias.noise_removed

@@ -353,7 +353,11 @@ def _answers_by_group(scores: NDArray[np.float64], groups: NDArray[np.int64], n:
 
 
 def order_share_of_run_variance(
-    scores: NDArray[np.float64], cell: NDArray[np.int64], order: Sequence[str] | NDArray[np.object_]
+    scores: NDArray[np.float64],
+    cell: NDArray[np.int64],
+    order: Sequence[str] | NDArray[np.object_],
+    *,
+    noise_free: bool = False,
 ) -> float:
     """Share of the variance between runs of one cell that the option orders make, where orders count as runs.
 
@@ -361,6 +365,8 @@ def order_share_of_run_variance(
     ----------
     scores, cell, order
         As in `position_bias`, any orders; NaN is a missing answer and left out.
+    noise_free
+        Whether answers in one order are known not to differ (expected scores), so that nobody need ask twice.
 
     Returns
     -------
@@ -370,10 +376,12 @@ def order_share_of_run_variance(
     Raises
     ------
     NotEstimableError
-        When no cell was asked twice in one order, or answers to one cell never differ.
+        When no cell was asked twice in one order (and `noise_free` is false), or answers to one cell never differ.
     """
     _, codes = np.unique(np.asarray(order, dtype=str), return_inverse=True)
     within = _pooled_variance(scores, distinct_rows(np.column_stack([cell, codes]))[0])
+    if noise_free:
+        within = np.nan_to_num(within)
     overall = _pooled_variance(scores, cell)
     known = np.isfinite(within) & np.isfinite(overall)
     if not known.any():

@@ -167,6 +167,7 @@ def test_expected_scores_have_no_run_noise_in_them():
     found = found_in(expected)
     assert found["verdict"]["code"] == "position"
     assert found["verdict"]["reasons"][1].endswith("follows the place")
-    assert found["style"]["all"]["position_bias"]["run_noise"] == "absent"
+    bias = found["style"]["all"]["position_bias"]
+    assert (bias["run_noise"], bias["share_of_run_variance"]) == ("absent", 1.0)
     fallen = expected.assign(scored_from=["reply"] + ["log-probabilities"] * (len(frame) - 1))
     assert found_in(fallen)["style"]["all"]["position_bias"]["run_noise"] == "included"

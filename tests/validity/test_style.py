@@ -223,6 +223,7 @@ def test_share_of_run_variance_that_orders_make():
     scores, cell, order, *_ = two_orders(1.0, 2.0, runs=1)
     with pytest.raises(NotEstimableError, match="asked once in each order"):
         order_share_of_run_variance(scores, cell, order)
+    assert order_share_of_run_variance(scores, cell, order, noise_free=True) == 1
     with pytest.raises(NotEstimableError, match="never differ"):
         order_share_of_run_variance(np.ones((4, 1)), np.array([0, 0, 1, 1]), ["forward"] * 4)
 
