@@ -1,9 +1,12 @@
 """Speed and memory of the runner beside raw aiohttp, plain litellm and inspect_ai, against one endpoint.
 
-All ask the same personas and items with 64 calls in flight and 50 ms an answer, in interleaved rounds; of them only the
-runner and inspect_ai store what comes back. Requests per second are the endpoint's count from the first request to the
-last reply. User CPU is that of the client's process, less that of a run of five calls. Figures are medians over the
-rounds, ratios medians of the rounds' ratios.
+All ask the same personas and items with 64 calls in flight, in interleaved rounds; of them only the runner and
+inspect_ai store what comes back. Requests per second are the endpoint's count from the first request to the last reply.
+User CPU is that of the client's process, less that of a run of five calls. Figures are medians over the rounds, ratios
+medians of the rounds' ratios.
+
+With 50 ms an answer nobody can make more than 64 / 0.05 = 1,280 requests/s, so there it shows who comes near that; what
+a client could do is seen where answers take no time.
 
     python -m benchmarks.runner_speed [number of rounds]
 
@@ -17,6 +20,7 @@ import sys
 import tempfile
 import venv
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from statistics import median
 
@@ -25,7 +29,7 @@ from benchmarks.ledger import read_ledger
 from benchmarks.loopback_study import PROGRAM, Finished, Running, write_study
 
 IN_FLIGHT = 64
-LATENCY_MS = 50.0
+LATENCIES_MS = (50.0, 0.0)
 N_PERSONAS, N_ITEMS = 20, 50  # 1,000 calls a run
 RUNS = {"ours": 5, "aiohttp": 5, "litellm": 1, "inspect_ai": 1}
 """Runs of every cell, fewer where asking is slow."""
@@ -113,24 +117,30 @@ def has_inspect_ai() -> bool:
     return True
 
 
-def compare_clients(endpoint: Endpoint, clients: list[str], rounds: int) -> dict[str, list[Measured]]:
-    """Measure every client in every round and print the table."""
+def compare_clients(endpoint: Endpoint, clients: list[str], rounds: int) -> dict[float, dict[str, list[Measured]]]:
+    """Measure every client in every round, by latency, and print the tables."""
     start_up = {client: ask(client, endpoint, Size(1, 5, 1))[0].user_seconds for client in clients}
-    measured: dict[str, list[Measured]] = {client: [] for client in clients}
-    for _ in range(rounds):
-        for client in clients:
-            measured[client].append(measure(client, endpoint, start_up[client]))
-    print(f"\n{'client':<12}{'calls':>7}{'requests/s':>12}{'x aiohttp':>11}{'user ms/call':>14}{'x aiohttp':>11}"
-          f"{'peak MB':>9}{'start-up user s':>17}")  # fmt: skip
-    for client in clients:
-        own = measured[client]
+    measured: dict[float, dict[str, list[Measured]]] = {ms: {client: [] for client in clients} for ms in LATENCIES_MS}
+    for _, latency, client in product(range(rounds), LATENCIES_MS, clients):
+        endpoint.configure(latency_ms=latency)
+        measured[latency][client].append(measure(client, endpoint, start_up[client]))
+    for latency, of_clients in measured.items():
+        print_table(latency, of_clients)
+    print("\nuser seconds to start up: " + ", ".join(f"{client} {start_up[client]:.1f}" for client in clients))
+    return measured
+
+
+def print_table(latency: float, measured: dict[str, list[Measured]]) -> None:
+    print(f"\n{IN_FLIGHT} in flight, {latency:g} ms an answer")
+    print(
+        f"{'client':<12}{'calls':>7}{'requests/s':>12}{'x aiohttp':>11}{'user ms/call':>14}{'x aiohttp':>11}{'MB':>6}"
+    )
+    for client, own in measured.items():
         print(
             f"{client:<12}{1000 * RUNS[client]:>7,}{median(m.rate for m in own):>12,.0f}"
             f"{ratio(measured, 'rate', client, 'aiohttp'):>11.2f}{median(m.user_ms for m in own):>14.3f}"
-            f"{ratio(measured, 'user_ms', client, 'aiohttp'):>11.2f}{max(m.peak_mb for m in own):>9.0f}"
-            f"{start_up[client]:>17.2f}"
+            f"{ratio(measured, 'user_ms', client, 'aiohttp'):>11.2f}{max(m.peak_mb for m in own):>6.0f}"
         )
-    return measured
 
 
 def ratio(measured: dict[str, list[Measured]], figure: str, client: str, other: str) -> float:
@@ -141,6 +151,7 @@ def ratio(measured: dict[str, list[Measured]], figure: str, client: str, other: 
 
 def compare_sizes(endpoint: Endpoint) -> float:
     """Print the memory of a small and a large run; return that of the large one in MB."""
+    print()
     endpoint.configure(latency_ms=0, jitter_ms=2)
     peaks = []
     for runs in MEMORY_RUNS:
@@ -156,16 +167,17 @@ def main() -> int:
     """Print the tables and each demand, met or not; 1 if one is not met."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     clients = ["ours", "aiohttp", "litellm", *(["inspect_ai"] if has_inspect_ai() else [])]
-    with Endpoint(latency_ms=LATENCY_MS) as endpoint:
+    with Endpoint() as endpoint:
         measured = compare_clients(endpoint, clients, rounds)
-        rate, user = ratio(measured, "rate", "ours", "aiohttp"), ratio(measured, "user_ms", "ours", "aiohttp")
+        slow, instant = (measured[latency] for latency in LATENCIES_MS)
+        rate, user = ratio(slow, "rate", "ours", "aiohttp"), ratio(slow, "user_ms", "ours", "aiohttp")
         demands = [
-            (f"throughput {rate:.2f} x raw aiohttp, at least 0.75", rate >= 0.75),
-            (f"user CPU {user:.2f} x raw aiohttp, at most 5", user <= 5),
+            (f"throughput {rate:.2f} x raw aiohttp at 50 ms, at least 0.75", rate >= 0.75),
+            (f"user CPU {user:.2f} x raw aiohttp at 50 ms, at most 5", user <= 5),
         ]
-        if "inspect_ai" in measured:
-            gain = ratio(measured, "rate", "ours", "inspect_ai")
-            demands.append((f"throughput {gain:.1f} x inspect_ai, at least 15", gain >= 15))
+        if "inspect_ai" in clients:
+            gain = ratio(instant, "rate", "ours", "inspect_ai")
+            demands.append((f"throughput {gain:.1f} x inspect_ai at 0 ms, at least 15", gain >= 15))
         peak = compare_sizes(endpoint)
         demands.append((f"{peak:.0f} MB at 100,000 calls, at most 250", peak <= 250))
     print()
