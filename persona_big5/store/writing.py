@@ -73,7 +73,7 @@ _MODEST = "SET threads = 1; SET memory_limit = '512MB'"
 
 _PATIENCE_AT_START = 5.0
 _SYNC_EVERY = 1.0
-_MERGE_EVERY = 3.0
+_MERGE_EVERY = 5.0
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from store_samples import make_answers, make_exchange, make_sessions, make_study
 from persona_big5.store import open_for_writing, writing
 
 
-def main(database: Path) -> None:
+def main(database: Path, runs: int) -> None:
     writing._SYNC_EVERY, writing._MERGE_EVERY = 0.02, 0.05
-    study = make_study(runs=120)
+    study = make_study(runs=runs)
     with open_for_writing(database, "run") as store:
         store.register(study, "1", make_sessions(study))
         settled = store.settled()
@@ -30,4 +30,4 @@ def main(database: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))
