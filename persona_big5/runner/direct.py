@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from ssl import create_default_context
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
 import aiohttp
+import certifi
 
 from persona_big5.runner.reading import read_failure, without_secrets
 from persona_big5.runner.reply import Failure
@@ -26,9 +28,9 @@ _MOST_BYTES = 32 * 2**20  # of one reply; no honest one comes near
 class Connections:
     """A pool of connections within one event loop; how many are open at once is the caller's to decide."""
 
-    def __init__(self, ssl: SSLContext | bool) -> None:  # noqa: FBT001  (aiohttp's own argument: False checks nothing)
+    def __init__(self) -> None:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=ssl),
+            connector=aiohttp.TCPConnector(limit=0, ssl=_trusted()),
             trust_env=bool(getproxies()),  # looking up proxies costs more than the rest of a call
         )
 
@@ -80,6 +82,11 @@ class Connections:
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
+
+
+def _trusted() -> SSLContext:
+    """Trust the certificates that the user names in SSL_CERT_FILE, or else those that come with Python's packages."""
+    return create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or certifi.where())
 
 
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)  # ours is around the call

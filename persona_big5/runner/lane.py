@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
     from persona_big5.runner.budget import Budget
-    from persona_big5.runner.door import Door
+    from persona_big5.runner.endpoints import Endpoints
     from persona_big5.runner.reply import Call
     from persona_big5.runner.summary import Tally
     from persona_big5.store import Store
@@ -46,7 +46,7 @@ _BYTES_PER_TOKEN = 4
 class Shared:
     """What the lanes of all llms have in common."""
 
-    door: Door
+    endpoints: Endpoints
     store: Store
     budget: Budget
     tally: Tally
@@ -83,7 +83,7 @@ class Lane:
         if probe is None:
             return
         try:
-            self.shared.door.check_access(self.llm)
+            self.shared.endpoints.check_access(self.llm)
         except AccessError as error:
             self._drop(str(error))
             return
@@ -121,7 +121,7 @@ class Lane:
             shared.tally.stop("limit")
             return None
         shared.tally.taken += 1
-        call = shared.door.prepare(session, session_messages(session, replies))
+        call = shared.endpoints.prepare(session, session_messages(session, replies))
         if call.dropped:
             shared.tally.dropped_parameters[session.llm.id] = tuple(call.dropped)
         most = self._most_cost(session, call)
@@ -153,12 +153,13 @@ class Lane:
         reply, failure = Reply(), None
         cost: float | None = most
         try:
-            reply = await self.shared.door.ask(session.llm, session.variant, call)
+            reply = await self.shared.endpoints.ask(session, call)
             cost = self._cost(session, reply, most)
             self.throttle.replied()
         except Failure as error:
             failure = error
-            cost = most if failure.kind in LOST else None
+            is_priced = self.shared.endpoints.price(session.llm, session.variant) is not None
+            cost = most if failure.kind in LOST and is_priced else None
             if failure.kind in {"rate_limited", "timed_out"}:
                 self.throttle.refused(start, failure.retry_after)
         finally:
@@ -214,7 +215,7 @@ class Lane:
 
     def _cost(self, session: Session, reply: Reply, most: float) -> float | None:
         """Return what a reply cost; at most, where the provider counts no tokens; None where no price is known."""
-        price = self.shared.door.price(session.llm, session.variant)
+        price = self.shared.endpoints.price(session.llm, session.variant)
         if price is None:
             return None
         if reply.tokens_in is None or reply.tokens_out is None:
@@ -223,13 +224,13 @@ class Lane:
 
     def _most_cost(self, session: Session, call: Call) -> float:
         """Return what a call may cost at most: its messages, and as many tokens of reply as it may have."""
-        price = self.shared.door.price(session.llm, session.variant)
+        price = self.shared.endpoints.price(session.llm, session.variant)
         if price is None:
             return 0.0
         return _most_tokens(call.messages) * price[0] + _most_replied(session) * price[1]
 
     def _what_to_mend(self, session: Session, failure: Failure) -> str:
-        llm, where = session.llm, self.shared.door.address(session.llm)
+        llm, where = session.llm, self.shared.endpoints.address(session.llm)
         if failure.kind == "unreachable":
             return f"llm {llm.id}: nothing answers at {where} ({failure}); start the server or mend api_base"
         key = f"the key in {llm.api_key_env}" if llm.api_key_env else "its key (name its variable with api_key_env)"

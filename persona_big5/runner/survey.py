@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from persona_big5.errors import AccessError, PersonaBig5Error
 from persona_big5.runner.budget import Budget
-from persona_big5.runner.door import open_door
+from persona_big5.runner.endpoints import open_endpoints
 from persona_big5.runner.lane import Lane, Shared
 from persona_big5.runner.summary import Tally
 from persona_big5.simulation.truth import is_simulated, truth
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping, Sequence
     from os import PathLike
 
-    from persona_big5.runner.door import Door
+    from persona_big5.runner.endpoints import Endpoints
     from persona_big5.runner.summary import Progress, RunSummary
     from persona_big5.store import Store
     from persona_big5.study import Session, Study
@@ -91,8 +91,8 @@ def run_study(
     with open_for_writing(db, "run") as store:
         survey.prepare(store)
         if survey.tally.total:
-            with open_door() as door:
-                survey.enter(door)
+            with open_endpoints(study) as endpoints:
+                survey.enter(endpoints)
                 _run_loop(survey)
     return survey.summary()
 
@@ -131,7 +131,7 @@ class _Survey:
 
     tally: Tally = field(default_factory=Tally)
     store: Store = field(init=False)
-    door: Door = field(init=False)
+    endpoints: Endpoints = field(init=False)
     loop: asyncio.AbstractEventLoop = field(init=False)
     interruption: asyncio.Event = field(init=False)
     settled: Container[str] = field(init=False)
@@ -142,22 +142,21 @@ class _Survey:
         """Register the plan, find what is open, write down what is planted; nothing is asked yet."""
         self.store = store
         self.settled = store.settled()
-        store.register(self.study, self.wave, self._counted())
         self.turns_so_far = store.turns_so_far()
-        self.tally.total -= sum(map(len, self.turns_so_far.values()))
+        store.register(self.study, self.wave, self._counted())
         if self.max_cost is not None:
             self.cost_before = status(self.database).cost
         if is_simulated(self.study):
             text = json.dumps(truth(self.study), indent=1, allow_nan=False)
             (self.database.parent / "truth.json").write_text(text + "\n", encoding="utf-8")
 
-    def enter(self, door: Door) -> None:
-        """Take the door to the llms and estimate the cost; with a cost limit, every price must be known."""
-        self.door = door
+    def enter(self, endpoints: Endpoints) -> None:
+        """Know how the llms are asked and estimate the cost; with a cost limit, every price must be known."""
+        self.endpoints = endpoints
         self.tally.estimate = self._estimate()
         if self.max_cost is None:
             return
-        unknown = [llm.id for llm in self.study.llms if any(door.price(llm, v) is None for v in llm.variants)]
+        unknown = [llm.id for llm in self.study.llms if any(endpoints.price(llm, v) is None for v in llm.variants)]
         if unknown:
             raise PersonaBig5Error(
                 f"a cost limit of {self.max_cost:g} USD cannot be kept: no price is known for {', '.join(unknown)}; "
@@ -166,7 +165,7 @@ class _Survey:
 
     def _estimate(self) -> Range | None:
         """Return what the open calls will cost, taking them for as dear as all calls of the study."""
-        prices = {(llm.id, v.id): self.door.price(llm, v) for llm in self.study.llms for v in llm.variants}
+        prices = {(llm.id, v.id): self.endpoints.price(llm, v) for llm in self.study.llms for v in llm.variants}
         load = load_of_one_respondent(self.study)
         estimates = [estimate(llm, load, self.study, prices) for llm in self.study.llms]
         costs = [one.cost for one in estimates if one.cost is not None]
@@ -179,7 +178,7 @@ class _Survey:
         """Yield the whole plan, counting what is open."""
         for session in plan(self.study, self.wave):
             if self._is_open(session):
-                self.tally.total += len(asked_administrations(session))
+                self.tally.total += len(asked_administrations(session)) - len(self.turns_so_far.get(session.id, ()))
             else:
                 self.tally.settled_before += len(session.administrations)
             yield session
@@ -193,7 +192,7 @@ class _Survey:
         self.tally.asking_since = time.monotonic()
         self._report()
         shared = Shared(
-            door=self.door,
+            endpoints=self.endpoints,
             store=self.store,
             budget=Budget(self.max_cost, self.cost_before),
             tally=self.tally,
@@ -212,7 +211,7 @@ class _Survey:
             if not self.interruption.is_set():
                 raise
         finally:
-            await self.door.close()
+            await self.endpoints.close()
 
     def _open_sessions(self, llm: Llm) -> Iterator[Session]:
         """Yield the open sessions of one llm, in the order of the plan."""

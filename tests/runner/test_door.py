@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import subprocess
+import sys
+import textwrap
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import pytest
@@ -11,38 +16,51 @@ from runner_studies import REPLY, fake_endpoint
 
 from persona_big5.errors import AccessError
 from persona_big5.runner import door as door_module
-from persona_big5.runner.door import open_door
+from persona_big5.runner.door import Question, ask_litellm, find_routes
+from persona_big5.runner.endpoints import Endpoints
 from persona_big5.runner.pace import Pace
 from persona_big5.runner.reading import without_secrets
 from persona_big5.runner.reply import Failure
 from persona_big5.runner.retry import ATTEMPTS, ATTEMPTS_WHEN_LIMITED, wait_before_retry
-from persona_big5.study.model import Limits, Llm, Price, Variant
+from persona_big5.study.model import AdministrationDesign, Limits, Llm, Price, Variant
+
+# Warnings of litellm, which asks with them silenced, are none of ours.
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 NONE = Variant(id="none")
+NOWHERE = "http://127.0.0.1:9/v1"
 MESSAGES = [{"role": "system", "content": "You are “calm”."}, {"role": "user", "content": "hello"}]
-
-
-@pytest.fixture(scope="module")
-def door():
-    with open_door() as opened:
-        yield opened
 
 
 def _llm(name, **fields):
     return Llm(id="m", name=name, **fields)
 
 
-def _session(llm, seed=17, answer_mode="sample", variant=NONE):
-    """The part of a session that decides how it is sent."""
-    return SimpleNamespace(llm=llm, variant=variant, seed=seed, answer_mode=answer_mode, reasoning="off")
+def _study(llm, **administration):
+    """The part of a study that decides how its llms are asked."""
+    return SimpleNamespace(llms=[llm], administration=AdministrationDesign(**administration))
 
 
-def _prepare(door, llm, **fields):
-    return door.prepare(_session(llm, **fields), MESSAGES)
+def _session(llm, answer_mode="sample"):
+    return SimpleNamespace(llm=llm, variant=NONE, seed=17, answer_mode=answer_mode, reasoning="off")
 
 
-def test_the_seed_and_the_decoding_are_sent(door):
-    call = _prepare(door, _llm("hosted_vllm/x", decoding={"temperature": 0.7, "top_k": 40}))
+def _prepare(llm, answer_mode="sample"):
+    return Endpoints(_study(llm, answer_mode=answer_mode)).prepare(_session(llm, answer_mode), MESSAGES)
+
+
+def _ask(endpoints, session, call):
+    async def ask_and_close():
+        try:
+            return await endpoints.ask(session, call)
+        finally:
+            await endpoints.close()
+
+    return asyncio.run(ask_and_close())
+
+
+def test_the_seed_and_the_decoding_are_sent():
+    call = _prepare(_llm("hosted_vllm/x", api_base=NOWHERE, decoding={"temperature": 0.7, "top_k": 40}))
 
     assert call.parameters == {"temperature": 0.7, "top_k": 40, "seed": 17}
     assert call.dropped == []
@@ -54,30 +72,25 @@ def test_the_seed_and_the_decoding_are_sent(door):
         ("anthropic/claude-3-5-haiku-20241022", {"temperature": 1.0, "logprobs": True}, ["logprobs", "seed"]),
         ("openai/gpt-5-mini", {"temperature": 0.7, "max_tokens": 5}, ["temperature"]),
         ("openai/o3-mini", {"temperature": 1.0, "max_tokens": 5}, []),
+        ("simulated/oak", {"max_tokens": 5, "top_p": 0.9, "reasoning_effort": "low"}, ["reasoning_effort"]),
     ],
 )
-def test_what_a_provider_does_not_take_is_left_out_and_named(door, name, decoding, dropped):
-    call = _prepare(door, _llm(name, decoding=decoding))
+def test_what_a_provider_does_not_take_is_left_out_and_named(name, decoding, dropped):
+    call = _prepare(_llm(name, decoding=decoding))
 
     assert call.dropped == dropped
     assert call.parameters == {key: value for key, value in {**decoding, "seed": 17}.items() if key not in dropped}
 
 
-def test_a_simulated_llm_takes_what_is_sampled_with_and_does_not_reason(door):
-    decoding = {"max_tokens": 5, "temperature": 1.0, "top_p": 0.9, "reasoning_effort": "low"}
-
-    assert _prepare(door, _llm("simulated/oak", decoding=decoding), seed=3).dropped == ["reasoning_effort"]
-
-
-def test_log_probabilities_are_asked_for_where_they_are_the_answer(door):
-    chat = _prepare(door, _llm("hosted_vllm/x", decoding={"top_logprobs": 5}), answer_mode="probability")
-    base = _prepare(door, _llm("hosted_vllm/x", interface="completion"), answer_mode="probability")
+def test_log_probabilities_are_asked_for_where_they_are_the_answer():
+    chat = _prepare(_llm("hosted_vllm/x", api_base=NOWHERE, decoding={"top_logprobs": 5}), "probability")
+    base = _prepare(_llm("hosted_vllm/x", api_base=NOWHERE, interface="completion"), "probability")
 
     assert chat.parameters == {"logprobs": True, "top_logprobs": 5, "seed": 17}
     assert base.parameters == {"logprobs": 20, "stop": ["\nQuestion:"], "seed": 17}
 
 
-@pytest.mark.parametrize("name", ["hosted_vllm/x", "openai/gpt-4.1-mini", "openai/o3-mini", "together_ai/m/x"])
+@pytest.mark.parametrize("name", ["hosted_vllm/x", "openai/gpt-4.1-mini", "openai/gpt-5-mini", "together_ai/m/x"])
 @pytest.mark.parametrize(
     "decoding",
     [
@@ -95,20 +108,13 @@ def test_log_probabilities_are_asked_for_where_they_are_the_answer(door):
 )
 def test_both_ways_send_the_same_body_and_read_the_same_reply(name, decoding):
     """Straight to the endpoint, and through litellm's own call."""
-    body = json.dumps(REPLY)
-    with fake_endpoint(200, body) as (url, seen), open_door() as own_door:
+    with fake_endpoint(200, json.dumps(REPLY)) as (url, seen):
         llm = _llm(name, api_base=url, decoding=decoding)
-        call = _prepare(own_door, llm)
-
-        async def both():
-            assert own_door._direct(llm, NONE) is not None
-            replies = [await own_door.ask(llm, NONE, call)]
-            own_door._directs[llm.id, NONE.id] = None
-            replies.append(await own_door.ask(llm, NONE, call))
-            await own_door.close()
-            return replies
-
-        straight, through_litellm = asyncio.run(both())
+        endpoints = Endpoints(_study(llm))
+        call = endpoints.prepare(_session(llm), MESSAGES)
+        assert endpoints._route(_session(llm)).url == f"{url}/chat/completions"
+        straight = _ask(endpoints, _session(llm), call)
+        through_litellm = asyncio.run(ask_litellm(name, call, api_base=url, api_key_env=None, timeout=30))
 
     assert seen[0].path == seen[1].path == "/v1/chat/completions"
     assert seen[0].body == seen[1].body
@@ -116,6 +122,39 @@ def test_both_ways_send_the_same_body_and_read_the_same_reply(name, decoding):
     assert (straight.text, straight.thoughts, straight.fingerprint) == ("4", "Let me see.", "fp_1")
     assert (straight.tokens_in, straight.tokens_out, straight.tokens_reasoning) == (20, 3, 2)
     assert straight.logprobs == [{"token": "4", "logprob": -0.1, "top": [["4", -0.1], ["3", -2.5]]}]
+
+
+@pytest.mark.parametrize("name", ["openai/o3-mini", "mistral/mistral-small", "groq/llama", "anthropic/claude-x"])
+def test_an_llm_whose_messages_or_replies_litellm_changes_is_asked_through_it(name):
+    llm = _llm(name, api_base=NOWHERE)
+
+    assert Endpoints(_study(llm))._route(_session(llm)).url is None
+
+
+def test_a_process_of_its_own_knows_the_same_routes(monkeypatch):
+    """litellm is loaded there, and not where the asking goes on."""
+    monkeypatch.setenv("OTHER_KEY", "key-for-this-address")
+    parameters = {"temperature": 0.7, "seed": 0}
+    questions = [
+        Question("hosted_vllm/x", NOWHERE, "OTHER_KEY", "chat", parameters),
+        Question("openai/gpt-5-mini", NOWHERE, None, "chat", parameters),
+        Question("hosted_vllm/x", None, None, "chat", parameters),
+        Question("no-such-thing", None, None, "chat", parameters),
+        Question("anthropic/claude-sonnet-4-5", None, "OTHER_KEY", "chat", parameters),
+    ]
+    here = [json.loads(json.dumps(asdict(route))) for route in find_routes(questions)]
+    code = f"""
+        import json, sys
+        from dataclasses import asdict
+        from persona_big5.runner.door import Question, find_routes
+        routes = find_routes({questions!r})
+        print(json.dumps([[asdict(route) for route in routes], "litellm" in sys.modules]))
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+
+    assert json.loads(done.stdout) == [here, False]
+    assert here[0]["headers"]["Authorization"] == "Bearer key-for-this-address"
+    assert "key-for-this-address" not in repr(find_routes(questions))
 
 
 def test_a_completion_is_sent_as_one_text():
@@ -130,10 +169,10 @@ def test_a_completion_is_sent_as_one_text():
         ],
         "usage": {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10},
     }
-    with fake_endpoint(200, json.dumps(reply)) as (url, seen), open_door() as own_door:
+    with fake_endpoint(200, json.dumps(reply)) as (url, seen):
         llm = _llm("hosted_vllm/base", api_base=url, interface="completion", decoding={"max_tokens": 4})
-        call = own_door.prepare(_session(llm, answer_mode="probability"), [{"role": "prompt", "content": "Question:"}])
-        got = asyncio.run(_ask_and_close(own_door, llm, call))
+        endpoints, session = Endpoints(_study(llm, answer_mode="probability")), _session(llm, "probability")
+        got = _ask(endpoints, session, endpoints.prepare(session, [{"role": "prompt", "content": "Question:"}]))
 
     assert seen[0].path == "/v1/completions"
     expected = {"model": "base", "prompt": "Question:", "stop": ["\nQuestion:"], "logprobs": 20, "max_tokens": 4}
@@ -141,23 +180,18 @@ def test_a_completion_is_sent_as_one_text():
     assert (got.text, got.logprobs) == (" 4", [{"token": " 4", "logprob": -0.2, "top": [[" 4", -0.2], [" 5", -1.9]]}])
 
 
-async def _ask_and_close(own_door, llm, call):
-    try:
-        return await own_door.ask(llm, NONE, call)
-    finally:
-        await own_door.close()
-
-
-def test_a_providers_own_key_never_goes_to_another_address(monkeypatch):
+@pytest.mark.parametrize("name", ["openai/gpt-4o-mini", "openai/o3-mini"], ids=["direct", "through litellm"])
+def test_a_providers_own_key_never_goes_to_another_address(monkeypatch, name):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-own-key-of-the-provider")
     monkeypatch.setenv("OTHER_KEY", "key-for-this-address")
     with fake_endpoint(200, json.dumps(REPLY)) as (url, seen):
         for fields in ({}, {"api_key_env": "OTHER_KEY"}):
-            with open_door() as own_door:
-                llm = _llm("openai/gpt-4o-mini", api_base=url, **fields)
-                asyncio.run(_ask_and_close(own_door, llm, _prepare(own_door, llm)))
+            llm = _llm(name, api_base=url, **fields)
+            endpoints = Endpoints(_study(llm))
+            _ask(endpoints, _session(llm), endpoints.prepare(_session(llm), MESSAGES))
 
-    assert [request.authorization for request in seen] == ["", "Bearer key-for-this-address"]
+    assert "own-key" not in seen[0].authorization
+    assert seen[1].authorization == "Bearer key-for-this-address"
 
 
 def test_redirections_are_not_followed(monkeypatch):
@@ -165,40 +199,52 @@ def test_redirections_are_not_followed(monkeypatch):
     with (
         fake_endpoint(200, json.dumps(REPLY)) as (other, seen_there),
         fake_endpoint(307, "", {"location": f"{other}/chat/completions"}) as (url, _),
-        open_door() as own_door,
     ):
         llm = _llm("hosted_vllm/x", api_base=url, api_key_env="OTHER_KEY")
+        endpoints = Endpoints(_study(llm))
         with pytest.raises(Failure, match="307") as caught:
-            asyncio.run(_ask_and_close(own_door, llm, _prepare(own_door, llm)))
+            _ask(endpoints, _session(llm), endpoints.prepare(_session(llm), MESSAGES))
 
     assert caught.value.kind == "rejected"
     assert seen_there == []
 
 
-def test_an_llm_without_an_address_is_refused(door):
-    with pytest.raises(AccessError, match="hosted_vllm/ has no address of its own; give `api_base:`"):
-        door.check_access(_llm("hosted_vllm/x"))
-    with pytest.raises(AccessError, match="interface completion needs an endpoint"):
-        door.check_access(_llm("simulated/oak", interface="completion"))
-
-
-def test_the_price_is_the_studys_else_the_tables_else_unknown(door):
-    priced = _llm("hosted_vllm/x", price=Price(input=2.0, output=8.0))
-
-    assert door.price(priced, NONE) == (2e-6, 8e-6)
-    assert door.price(_llm("openai/gpt-4o-mini"), NONE) == (1.5e-07, 6e-07)
-    assert door.price(_llm("hosted_vllm/x"), NONE) is None
-    assert door.price(_llm("openai/gpt-4o-mini"), Variant(id="t", name="hosted_vllm/tuned")) is None
-    assert door.price(_llm("simulated/oak"), NONE) == (0.0, 0.0)
-
-
-def test_a_hosted_llm_without_a_key_names_the_variable(monkeypatch):
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"name": "hosted_vllm/x"}, "llm m: hosted_vllm/ has no address of its own; give `api_base:`"),
+        ({"name": "simulated/oak", "interface": "completion"}, "interface completion needs an endpoint"),
+        ({"name": "no-such-thing"}, "litellm knows no provider for 'no-such-thing'"),
+        ({"name": "openai/gpt-4o-mini"}, "no key; export OPENAI_API_KEY"),
+        ({"name": "hosted_vllm/x", "api_base": NOWHERE, "api_key_env": "UNSET_KEY"}, "variable UNSET_KEY is not set"),
+    ],
+)
+def test_what_is_known_to_be_wrong_is_said_before_anything_is_sent(monkeypatch, fields, problem):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    llm = _llm(**fields)
 
-    with open_door() as own_door, pytest.raises(AccessError, match="export OPENAI_API_KEY"):
-        own_door.check_access(_llm("openai/gpt-4o-mini"))
-    with open_door() as own_door:
-        own_door.check_access(_llm("openai/gpt-4o-mini", api_base="http://127.0.0.1:9/v1"))
+    with pytest.raises(AccessError, match=re.escape(problem)):
+        Endpoints(_study(llm)).check_access(llm)
+
+
+def test_an_address_without_a_key_is_asked_without_one():
+    llm = _llm("openai/gpt-4o-mini", api_base=NOWHERE)
+    endpoints = Endpoints(_study(llm))
+    endpoints.check_access(llm)
+
+    assert "Authorization" not in endpoints._route(_session(llm)).headers
+
+
+def test_the_price_is_the_studys_else_the_tables_else_unknown():
+    def price(name, variant=NONE, **fields):
+        llm = _llm(name, variants=(variant,), **fields)
+        return Endpoints(_study(llm)).price(llm, variant)
+
+    assert price("hosted_vllm/x", price=Price(input=2.0, output=8.0)) == (2e-6, 8e-6)
+    assert price("openai/gpt-4o-mini") == (1.5e-07, 6e-07)
+    assert price("hosted_vllm/x") is None
+    assert price("openai/gpt-4o-mini", Variant(id="t", name="hosted_vllm/tuned")) is None
+    assert price("simulated/oak") == (0.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +268,7 @@ def test_messages_of_a_server_cannot_drive_the_terminal():
     assert "\x1b" not in without_secrets("oops \x1b[2J", None)
 
 
-def test_an_exception_is_judged_by_its_causes(door):
+def test_an_exception_is_judged_by_its_causes():
     import httpx
     from litellm import exceptions
 
