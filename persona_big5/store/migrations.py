@@ -40,8 +40,8 @@ def probabilities_and_failures(connection: duckdb.DuckDBPyConnection) -> None:
     _execute_file(connection, "long_view.sql")
 
 
-def merged_tables_without_index(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the tables that a merge fills anew without primary keys."""
+def growing_tables_without_index(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables that grow with a survey anew without primary keys."""
     _execute_file(connection, "without_index.sql")
 
 
@@ -49,7 +49,7 @@ def _execute_file(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     connection.execute(files("persona_big5.store").joinpath(name).read_text(encoding="utf-8"))
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_schema, probabilities_and_failures, merged_tables_without_index)
+MIGRATIONS: tuple[Migration, ...] = (first_schema, probabilities_and_failures, growing_tables_without_index)
 """Version n is reached by the n-th function; a published one is never changed."""
 
 

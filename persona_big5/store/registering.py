@@ -95,28 +95,33 @@ def insert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: list[di
     )
 
 
-_SAME_KEY = " AND ".join(f"administration.{column} = plan.{column}" for column in LONG_KEY)
+_KEY = ", ".join(LONG_KEY)
 
 _PLAN = """
 INSERT INTO store.administration BY NAME
-SELECT *, $1 AS study_version, false AS superseded FROM plan ON CONFLICT DO NOTHING
+SELECT *, $1 AS study_version, false AS superseded FROM plan ANTI JOIN store.administration USING (administration)
 """
 
 _IN_FORCE = """
-UPDATE store.administration SET study_version = $1, superseded = false FROM plan
-WHERE administration.administration = plan.administration AND (study_version <> $1 OR superseded)
+UPDATE store.administration SET study_version = $1, superseded = false
+WHERE (study_version <> $1 OR superseded) AND administration IN (SELECT administration FROM plan)
 """
 
+# Few administrations in force are not in the plan, so only these are looked up by their long keys.
 _SUPERSEDED = f"""
-UPDATE store.administration SET superseded = true FROM plan
-WHERE {_SAME_KEY} AND administration.administration <> plan.administration AND NOT superseded
+UPDATE store.administration SET superseded = true WHERE administration IN (
+    SELECT administration FROM (FROM store.administration WHERE NOT superseded) ANTI JOIN plan USING (administration)
+    SEMI JOIN plan USING ({_KEY}))
+"""  # noqa: S608  (our own column names)
+
+_DOUBLES = f"""
+SELECT {_KEY} FROM plan WHERE hash({_KEY}) IN (SELECT hash({_KEY}) FROM plan GROUP BY ALL HAVING count(*) > 1)
+GROUP BY ALL HAVING count(*) > 1 LIMIT 1
 """  # noqa: S608  (our own column names)
 
 
 def _refuse_doubles(connection: duckdb.DuckDBPyConnection) -> None:
-    key = ", ".join(LONG_KEY)
-    doubles = connection.sql("FROM plan").aggregate(f"{key}, count(*) AS times", key).filter("times > 1")
-    for *double, _ in doubles.limit(1).fetchall():
+    for double in connection.execute(_DOUBLES).fetchall():
         cell = ", ".join(f"{column} {value}" for column, value in zip(LONG_KEY, double, strict=True) if value != "")
         raise StoreError(f"the plan asks the same cell twice ({cell}): give the two items different ids")
 

@@ -1,8 +1,34 @@
--- The tables that a merge fills, without primary keys: with a million answers, having their indexes in memory took most
--- of the time and memory of a merge. There is one writer, and it leaves out what is there already (staging.py).
+-- The tables that grow with a survey, without primary keys: with a million answers, having their indexes in memory took
+-- most of the time and memory of a merge, and of registering a plan. There is one writer, and it leaves out what is there
+-- already (staging.py, registering.py).
+ALTER TABLE administration RENAME TO administration_with_index;
 ALTER TABLE exchange RENAME TO exchange_with_index;
 ALTER TABLE exchange_administration RENAME TO exchange_administration_with_index;
 ALTER TABLE answer RENAME TO answer_with_index;
+
+CREATE TABLE administration (
+    administration VARCHAR NOT NULL,          -- unique
+    study_version  VARCHAR NOT NULL,              -- the last version that planned it; its keys and attributes hold
+    questionnaire  VARCHAR NOT NULL,
+    llm            VARCHAR NOT NULL,
+    variant        VARCHAR NOT NULL,
+    persona        VARCHAR NOT NULL,
+    context        VARCHAR NOT NULL,
+    item_id        VARCHAR NOT NULL,
+    wording        VARCHAR NOT NULL,
+    option_order   VARCHAR NOT NULL,
+    answer_mode    VARCHAR NOT NULL,
+    format         VARCHAR NOT NULL,
+    reasoning      VARCHAR NOT NULL,
+    layout         VARCHAR NOT NULL,
+    wave           VARCHAR NOT NULL,
+    occasion       VARCHAR NOT NULL,
+    run            BIGINT NOT NULL,
+    session        VARCHAR,                       -- NULL: not known (imported)
+    position       INTEGER CHECK (position >= 1), -- in its session
+    seed           BIGINT,
+    superseded     BOOLEAN NOT NULL DEFAULT false -- a later plan asks the same cell with another text
+);
 
 CREATE TABLE exchange (
     exchange           VARCHAR NOT NULL,          -- unique
@@ -52,9 +78,11 @@ CREATE TABLE answer (
     CHECK (score IS NULL OR state = 'answered')
 );
 
+INSERT INTO administration BY NAME FROM administration_with_index;
 INSERT INTO exchange BY NAME FROM exchange_with_index;
 INSERT INTO exchange_administration BY NAME FROM exchange_administration_with_index;
 INSERT INTO answer BY NAME FROM answer_with_index;
+DROP TABLE administration_with_index;
 DROP TABLE exchange_with_index;
 DROP TABLE exchange_administration_with_index;
 DROP TABLE answer_with_index;
