@@ -144,6 +144,7 @@ def create(path: Path) -> None:
     with failing_with(f"{path} could not be created"), empty_database() as connection:
         connection.execute("ATTACH $1 AS store (TYPE duckdb)", [str(unfinished)])
         migrate(connection, 0, MIGRATIONS)
+        connection.execute("CHECKPOINT store")  # closing would do it, but hide that there was no room
     unfinished.rename(path)
 
 

@@ -29,7 +29,7 @@ _ANSWER_FIELDS = tuple(Answer.__dataclass_fields__)
 _STATES = frozenset(get_args(State))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LINES_AT_ONCE = 1000
-_CHARACTERS_AT_ONCE = 8_000_000
+_CHARACTERS_AT_ONCE = 4_000_000
 
 
 def as_line(exchange: Exchange, answers: Sequence[Answer]) -> bytes:
@@ -90,7 +90,7 @@ class Journal:
         try:
             self.disk_is_full = not self._ballast.take()
         except OSError as error:
-            raise StoreError(f"cannot write to {error.filename}: {error.strerror}") from error
+            raise StoreError(f"cannot write beside {self._path}: {error.strerror}") from error
 
     def give_back_room(self) -> None:
         """Give back the room: nothing more will be appended."""
