@@ -107,9 +107,9 @@ class Price(Spec):
 
 
 class Limits(Spec):
-    """How hard an llm's endpoint may be pressed; ``timeout`` is in seconds per call."""
+    """How hard an llm's endpoint may be pressed; ``concurrency`` is at most, ``timeout`` is in seconds per call."""
 
-    concurrency: int = Field(default=16, ge=1)
+    concurrency: int = Field(default=32, ge=1)
     rpm: int | None = Field(default=None, ge=1)
     tpm: int | None = Field(default=None, ge=1)
     timeout: float = Field(default=60.0, gt=0)

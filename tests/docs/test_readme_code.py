@@ -57,13 +57,15 @@ def test_the_python_of_the_readme_runs(tmp_path) -> None:
     assert "14 respondents" in again.removeprefix(summary)
 
 
-def test_the_llms_of_the_readme_are_a_study(tmp_path) -> None:
-    (llms,) = fenced("README.md", "yaml")
+def test_the_llms_and_the_administration_of_the_readme_are_a_study(tmp_path) -> None:
+    llms, administration = fenced("README.md", "yaml")
     path = tmp_path / "real.yaml"
-    path.write_text(ENDPOINTS_OF_THE_README + llms, encoding="utf-8")
+    path.write_text(ENDPOINTS_OF_THE_README + llms + administration, encoding="utf-8")
     study = load_study(path)
     assert [(llm.id, llm.name.partition("/")[0], len(llm.variants)) for llm in study.llms] == [
         ("llama-8b", "hosted_vllm", 2),
         ("qwen-7b", "ollama_chat", 1),
         ("gpt-mini", "openai", 1),
     ]
+    assert len(study.administration.manners) == 4
+    assert study.administration.anchors == ("warmth-1", "order-2")

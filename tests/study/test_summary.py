@@ -135,7 +135,7 @@ def test_every_setting_is_stated_and_defaults_are_marked(make_study) -> None:
         "one max_tokens 64 (default)",
         "two temperature the provider's own (default)",
         "two price litellm's table (default)",
-        "two concurrency 16 (default)",
+        "two concurrency 32 (default)",
         "two timeout 60.0 (default)",
         "two interface chat (default)",
         "study design crossed (default)",
