@@ -42,10 +42,9 @@ def provider_notes(found: Status) -> list[str]:
         f"{llm} does not take {', '.join(names)}: asked without, so its settings are not those of the study"
         for llm, names in found.dropped_parameters.items()
     ]
-    notes += [
-        f"{llm} reasoned in {replies:,} replies although reasoning is off"
-        for llm, replies in found.reasoned_though_off.items()
-    ]
+    if found.reasoned_though_off:
+        replies = ", ".join(f"{llm} ({count:,})" for llm, count in found.reasoned_though_off.items())
+        notes.append(f"reasoning is off, but these llms reasoned in some replies: {replies}")
     if found.lost:
         kinds = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in found.lost.items())
         notes.append(f"replies lost in transit ({kinds}): what was asked again is another draw than the one lost")

@@ -51,7 +51,7 @@ def test_what_was_dropped_thought_and_lost_is_said():
     )
     assert [note.split(":")[0] for note in notes] == [
         "one does not take seed, top_p",
-        "two reasoned in 1,234 replies although reasoning is off",
+        "reasoning is off, but these llms reasoned in some replies: two (1,234)",
         "replies lost in transit (2 timed out, 1 dropped)",
     ]
 
