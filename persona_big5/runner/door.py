@@ -68,7 +68,7 @@ def find_routes(questions: Sequence[Question]) -> list[Route]:
     """Return a route for each question; litellm is loaded here only if it is anyway."""
     if "litellm" not in sys.modules and not any(question.name.startswith(PREFIX) for question in questions):
         told = subprocess.run(  # noqa: S603  (this very module)
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-P", "-m", __name__],  # -P: nothing is imported from the working folder
             input=json.dumps([asdict(question) for question in questions]),
             capture_output=True,
             text=True,
@@ -181,7 +181,8 @@ def _key(litellm: ModuleType, question: Question) -> tuple[str | None, str | Non
     missing = litellm.validate_environment(question.name).get("missing_keys") or []
     if missing:
         return None, f"no key; export {' or '.join(missing)}, or name another variable with api_key_env"
-    return litellm.get_llm_provider(question.name)[2] or os.environ.get("OPENAI_API_KEY"), None
+    _, provider, key, _ = litellm.get_llm_provider(question.name)
+    return key or (os.environ.get("OPENAI_API_KEY") if provider == "openai" else None), None
 
 
 def _direct(

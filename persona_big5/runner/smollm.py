@@ -50,7 +50,7 @@ def serve_smollm() -> Iterator[str]:
         The packages of the extra ``smollm`` are not installed, or the server does not start.
     """
     weights = _weights()
-    command = [sys.executable, "-m", __name__, str(weights)]
+    command = [sys.executable, "-P", "-m", __name__, str(weights)]
     with (
         TemporaryFile() as complaints,
         # A session of its own: Ctrl-C is for the survey, which ends its calls in flight first.

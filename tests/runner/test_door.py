@@ -194,6 +194,32 @@ def test_a_providers_own_key_never_goes_to_another_address(monkeypatch, name):
     assert seen[1].authorization == "Bearer key-for-this-address"
 
 
+@pytest.mark.parametrize(
+    ("name", "own_key"),
+    [("sambanova/x", "SAMBANOVA_API_KEY"), ("nscale/x", "NSCALE_API_KEY"), ("zai/x", "ZAI_API_KEY")],
+)
+def test_the_key_of_openai_goes_to_no_other_provider(monkeypatch, name, own_key):
+    """Providers whose own key litellm does not miss where it is not set."""
+    monkeypatch.delenv(own_key, raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-own-key-of-openai")
+    routes = find_routes([Question(one, None, None, "chat", {}) for one in (name, "openai/gpt-4o-mini")])
+
+    assert "Authorization" not in routes[0].headers
+    assert not routes[0].url.startswith("https://api.openai.com")
+    assert routes[1].headers["Authorization"] == "Bearer sk-own-key-of-openai"
+
+
+def test_the_process_that_tells_routes_imports_nothing_from_the_working_folder(monkeypatch, tmp_path):
+    (tmp_path / "litellm.py").write_text("open('imported', 'w').close()")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "litellm", raising=False)
+    (route,) = find_routes([Question("openai/gpt-4o-mini", NOWHERE, None, "chat", {})])
+
+    assert route.url == f"{NOWHERE}/chat/completions"
+    assert not (tmp_path / "imported").exists()
+    assert "litellm" not in sys.modules
+
+
 def test_redirections_are_not_followed(monkeypatch):
     monkeypatch.setenv("OTHER_KEY", "key-for-this-address")
     with (
