@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from persona_big5.specfile import did_you_mean
-from persona_big5.study.model import AdministrationDesign, Persona
+from persona_big5.study.model import SET_BY_THE_PROGRAM, TOKEN_LIMITS, AdministrationDesign, Persona
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -81,6 +81,28 @@ def check_can_be_asked(spec: SpecFile) -> None:
         if level in levels:
             text = f"`answer_mode: probability` reads the first token of a reply, and with {field} {level} {reason}"
             spec.problem(("administration", field), text)
+
+
+def check_token_limits(spec: SpecFile) -> None:
+    """Limits of tokens are numbers above 0 and not undone by what is sent beside them: limits of cost rest on them."""
+    kept = SET_BY_THE_PROGRAM | TOKEN_LIMITS | {"seed"}
+    for index, llm in spec.entries("llms"):
+        levels = llm.get("reasoning", {}).items()
+        for place, settings in [
+            (("decoding",), llm.get("decoding", {})),
+            *((("reasoning", on), own) for on, own in levels),
+        ]:
+            where = ("llms", index, *place)
+            for name in sorted(TOKEN_LIMITS & settings.keys()):
+                if type(settings[name]) is not int or settings[name] < 1:
+                    text = f"a limit of tokens is a whole number, 1 or more, but is {settings[name]!r}"
+                    spec.problem((*where, name), text)
+            beside = settings.get("extra_body")
+            if taken := sorted(kept & beside.keys()) if isinstance(beside, dict) else []:
+                text = (
+                    f"`{taken[0]}` in extra_body would replace what the program sends; a limit of tokens goes beside it"
+                )
+                spec.problem((*where, "extra_body"), text)
 
 
 def check_items_differ(spec: SpecFile, questionnaires: Sequence[Questionnaire]) -> None:

@@ -13,6 +13,7 @@ from persona_big5.study.checks import (
     check_can_be_asked,
     check_ids_differ,
     check_items_differ,
+    check_token_limits,
     check_wordings,
 )
 from persona_big5.study.conditions import find_conditions, read_contexts, read_personas
@@ -59,6 +60,7 @@ def load_study(path: Path | str) -> Study:
     check_items_differ(spec, questionnaires)
     check_anchors(spec, questionnaires)
     check_can_be_asked(spec)
+    check_token_limits(spec)
     if entry is None or spec.problems:
         raise SpecError(spec.problems)
     return Study(

@@ -17,7 +17,7 @@ NO_VARIANT = "none"
 NEUTRAL_CONTEXT = "neutral"
 
 SET_BY_THE_PROGRAM = frozenset(
-    {"model", "messages", "n", "stream", "timeout", "num_retries", "max_retries", "drop_params"}
+    {"model", "messages", "n", "best_of", "stream", "timeout", "num_retries", "max_retries", "drop_params"}
 )
 TOKEN_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 _SECRET_NAME = re.compile(

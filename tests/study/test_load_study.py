@@ -196,6 +196,34 @@ def test_keys_are_refused_and_never_repeated(folder: Path, field: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "path", "text"),
+    [
+        ("decoding: {max_tokens: null}", "decoding.max_tokens", "is a whole number, 1 or more, but is None"),
+        ("decoding: {max_tokens: -1}", "decoding.max_tokens", "is a whole number, 1 or more, but is -1"),
+        ("decoding: {max_completion_tokens: '16'}", "decoding.max_completion_tokens", "1 or more, but is '16'"),
+        ('reasoning: {"on": {max_tokens: 0}}', "reasoning.on.max_tokens", "is a whole number, 1 or more, but is 0"),
+        (
+            "decoding: {extra_body: {max_tokens: 9000}}",
+            "decoding.extra_body",
+            "`max_tokens` in extra_body would replace",
+        ),
+        ("decoding: {extra_body: {n: 8}}", "decoding.extra_body", "`n` in extra_body would replace what the program"),
+    ],
+)
+def test_nothing_undoes_the_limit_of_tokens_that_a_cost_hangs_on(
+    folder: Path, settings: str, path: str, text: str
+) -> None:
+    ((_, _, place, problem),) = problems_of(folder, SMALL + f"    {settings}\n")
+    assert place == f"llms[0].{path}"
+    assert text in problem
+
+
+def test_other_parameters_of_an_endpoint_are_sent_as_they_are(folder: Path) -> None:
+    study = load(folder, SMALL + "    decoding: {extra_body: {top_k: 40}, max_tokens: 5}\n")
+    assert study.llms[0].decoding == {"extra_body": {"top_k": 40}, "max_tokens": 5}
+
+
+@pytest.mark.parametrize(
     ("setting", "text"),
     [
         ("format: [text, text]", "'text' stands twice"),
