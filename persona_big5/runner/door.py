@@ -181,8 +181,12 @@ def _key(litellm: ModuleType, question: Question) -> tuple[str | None, str | Non
     missing = litellm.validate_environment(question.name).get("missing_keys") or []
     if missing:
         return None, f"no key; export {' or '.join(missing)}, or name another variable with api_key_env"
-    _, provider, key, _ = litellm.get_llm_provider(question.name)
-    return key or (os.environ.get("OPENAI_API_KEY") if provider == "openai" else None), None
+    _, provider, key, own_address = litellm.get_llm_provider(question.name)
+    if provider == "openai":
+        return key or os.environ.get("OPENAI_API_KEY"), None
+    if own_address and not key:  # litellm would send OPENAI_API_KEY to many of these
+        return None, f"litellm finds no key for {provider}/; name its variable with api_key_env"
+    return key, None
 
 
 def _direct(

@@ -195,18 +195,17 @@ def test_a_providers_own_key_never_goes_to_another_address(monkeypatch, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "own_key"),
-    [("sambanova/x", "SAMBANOVA_API_KEY"), ("nscale/x", "NSCALE_API_KEY"), ("zai/x", "ZAI_API_KEY")],
+    ("name", "own_key"), [("sambanova/x", "SAMBANOVA_API_KEY"), ("v0/x", "V0_API_KEY"), ("poe/x", "POE_API_KEY")]
 )
 def test_the_key_of_openai_goes_to_no_other_provider(monkeypatch, name, own_key):
-    """Providers whose own key litellm does not miss where it is not set."""
-    monkeypatch.delenv(own_key, raising=False)
+    """Where litellm does not miss a provider's own key, it may send OpenAI's."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-own-key-of-openai")
-    routes = find_routes([Question(one, None, None, "chat", {}) for one in (name, "openai/gpt-4o-mini")])
+    monkeypatch.delenv(own_key, raising=False)
+    with pytest.raises(AccessError, match=r"no key for \w+/; name its variable with api_key_env"):
+        Endpoints(_study(_llm(name))).check_access(_llm(name))
 
-    assert "Authorization" not in routes[0].headers
-    assert not routes[0].url.startswith("https://api.openai.com")
-    assert routes[1].headers["Authorization"] == "Bearer sk-own-key-of-openai"
+    monkeypatch.setenv(own_key, "key-of-this-provider")
+    Endpoints(_study(_llm(name))).check_access(_llm(name))
 
 
 def test_the_process_that_tells_routes_imports_nothing_from_the_working_folder(monkeypatch, tmp_path):
