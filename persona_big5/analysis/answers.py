@@ -340,7 +340,8 @@ def _warn_of_conditions(
         if len(present) > 1:
             names = ", ".join(levels[column][i] or "(none)" for i in present)
             warnings.append(
-                f"{column} has levels {names}: they count as different runs of one cell, so run variance includes them"
+                f"{column} has levels {names}: they count as different runs of one cell, so run variance includes "
+                "them, and where they move all answers alike, respondents seem to differ less than they do"
             )
 
 

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from persona_big5.analysis.null import planted_world
-from persona_big5.analysis.position import one_order, place_decides
+from persona_big5.analysis.position import (
+    llms_by_place,
+    lost_with_orders,
+    one_order,
+    orders_make_most,
+    place_decides_in_most,
+)
 from persona_big5.analysis.structure import descending_eigenvalues
 from persona_big5.factors.congruence import tucker_phi
 from persona_big5.factors.retention import leading_above
@@ -18,7 +24,7 @@ if TYPE_CHECKING:
 
     from persona_big5.analysis.answers import Answers
     from persona_big5.analysis.levels import LevelEstimator
-    from persona_big5.analysis.position import OptionPlace
+    from persona_big5.analysis.position import LlmsByPlace, OptionPlace
     from persona_big5.analysis.structure import Structure
     from persona_big5.validity.style import PositionBias
     from persona_big5.variance.groups import FloatArray
@@ -36,8 +42,16 @@ MOSTLY = 0.8
 NEXT_TO_NOTHING = 0.08
 """Share of all variance, the upper ends of the persona effects' intervals together, that is too little to matter."""
 MOOD_ONLY = "Items move together within runs only: what looks like traits is a mood of the session."
-PLACE = "Answers follow the place of an option in the list, not what it says"
+PLACE = "answers follow the place of an option in the list more than what it says"
 ONLY_PLACE = "Items move together only with the place of the options in the list: what looks like traits is their order"
+MOST = 0.5
+"""Share of what personas move, from which on too much of it is lost to say that nothing is there."""
+HIDDEN = (
+    "Whether there is structure cannot be decided: options were shown in several orders, which count as runs, and with "
+    "what the orders do to all answers, {:.0%} of what personas move is taken off as run noise."
+)
+NAMED = 5
+"""Llms that are named; more are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +85,23 @@ def judge(
 ) -> Verdict:
     """Weigh the evidence and give the verdict of the first question that decides.
 
-    Do answers follow the place of an option rather than the option (``place`` is of all items, None where the ends of
-    the response scales are not known)? Do personas move answers at all? Can runs be told from respondents? Do items
-    move together with run noise removed; if not, is it a mood, and would structure have been seen? Is the first
-    component response style, or the only one?
+    Do answers follow the place of an option rather than the option, in most llms (``place`` is of all items, None where
+    the ends of the response scales are not known)? Do personas move answers at all, and if not, is it for the orders of
+    the options, which count as runs? Can runs be told from respondents? Do items move together with run noise removed;
+    if not, is it a mood, and would structure have been seen? Is the first component response style, or the only one?
     """
     structure = structures["respondent"]
     reasons = [*_shares(components), _of_place(answers, place)]
-    if place is not None and not isinstance(place.bias, str) and place_decides(place.bias):
-        return Verdict("position", f"{PLACE}: {_two_means(place.bias)}.", tuple(reasons))
+    if place is not None and not isinstance(place.bias, str):
+        llms = llms_by_place(answers)
+        reasons.extend(_in_some_llms(llms))
+        if place_decides_in_most(place.bias, llms):
+            return Verdict("position", f"{_who_follows(llms)}: {_two_means(place.bias)}.", tuple(reasons))
+        sought = llms.orders_agree and _finds_nothing(components, structures)
+        if sought and (lost := lost_with_orders(answers, components)) > MOST:
+            return Verdict("not_decidable", HIDDEN.format(lost), tuple(reasons))
     moves = _what_personas_do(components)
-    judged = moves == "nothing" or not isinstance(structure, str)
-    if moves and judged and _mostly_run(components) and _has_mood(structures):
+    if _is_mood(components, structures):
         return _mood(place, reasons)
     if moves == "nothing":
         return _without_personas(components, reasons)
@@ -107,15 +126,27 @@ def judge(
 
 
 def _mood(place: OptionPlace | None, reasons: list[str]) -> Verdict:
-    """Say what moves items together within runs: the order of the options, where it makes most of the run variance.
-
-    Where that cannot be told from run noise, the order must make most of what answers to an item differ in.
-    """
-    if place is not None and not isinstance(place.bias, str):
-        share = place.share_of_run_variance
-        if (place.bias.share_ci_low if isinstance(share, str) else share) > 1 / 2:
-            return Verdict("position", f"{ONLY_PLACE}: {_two_means(place.bias)}.", tuple(reasons))
+    """Say what moves items together within runs: the order of the options, where it makes most of the run variance."""
+    if place is not None and not isinstance(place.bias, str) and orders_make_most(place):
+        return Verdict("position", f"{ONLY_PLACE}: {_two_means(place.bias)}.", tuple(reasons))
     return Verdict("run_noise", MOOD_ONLY, tuple(reasons))
+
+
+def _in_some_llms(llms: LlmsByPlace) -> list[str]:
+    """Name the llms in which the place decides where it does in some only."""
+    if not 0 < len(llms.place) < llms.n:
+        return []
+    return [f"the place of an option decides in {_so_many(llms)}; what all llms show together is partly theirs"]
+
+
+def _who_follows(llms: LlmsByPlace) -> str:
+    return f"In {_so_many(llms)}, {PLACE}" if llms.n < 2 * len(llms.place) < 2 * llms.n else PLACE.capitalize()
+
+
+def _so_many(llms: LlmsByPlace) -> str:
+    more = len(llms.place) - NAMED
+    names = ", ".join(llms.place[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"{len(llms.place)} of {llms.n} llms ({names})"
 
 
 def _with_factors(answers: Answers, structure: Structure, reasons: list[str]) -> Verdict:
@@ -166,6 +197,20 @@ def _without_factors(
         text = "No structure was found, but these data could not show it: whether there is any cannot be decided."
         return Verdict("not_decidable", text, tuple(reasons))
     return Verdict("no_structure", "Respondents differ, but no items move together beyond chance.", tuple(reasons))
+
+
+def _finds_nothing(components: LevelComponents | str, structures: Mapping[str, Structure | str]) -> bool:
+    """Whether no structure is seen: personas do nothing, all there is is a mood, or no items move together."""
+    structure = structures["respondent"]
+    no_factors = not isinstance(structure, str) and structure.parallel.n_factors == 0
+    return no_factors or _what_personas_do(components) == "nothing" or _is_mood(components, structures)
+
+
+def _is_mood(components: LevelComponents | str, structures: Mapping[str, Structure | str]) -> bool:
+    """Whether next to all there is is run noise that moves items together, and personas are not known to move any."""
+    moves = _what_personas_do(components)
+    judged = moves == "nothing" or (moves == "unknown" and not isinstance(structures["respondent"], str))
+    return judged and _mostly_run(components) and _has_mood(structures)
 
 
 def _mostly_run(components: LevelComponents | str) -> bool:

@@ -171,3 +171,59 @@ def test_expected_scores_have_no_run_noise_in_them():
     assert (bias["run_noise"], bias["share_of_run_variance"]) == ("absent", 1.0)
     fallen = expected.assign(scored_from=["reply"] + ["log-probabilities"] * (len(frame) - 1))
     assert found_in(fallen)["style"]["all"]["position_bias"]["run_noise"] == "included"
+
+
+def always_first(frame, llms):
+    """The same answers, but the first option from so many llms, whatever they are asked."""
+    first = frame["llm"].isin([f"llm-{number}" for number in range(llms)])
+    return frame.assign(score=np.where(first, np.where(frame["option_order"] == "forward", 1.0, 5.0), frame["score"]))
+
+
+@pytest.mark.parametrize(("first", "llms"), [(1, 2), (1, 3), (2, 8)])
+def test_some_llms_that_follow_the_place_do_not_speak_for_those_that_follow_the_option(first, llms):
+    """They differ in displacement, so all together the orders correlate negatively, and within each they agree."""
+    frame = asked_in_both_orders(np.random.default_rng(1), llms=llms, runs=1)
+    found = found_in(always_first(frame, first))
+    assert found["style"]["all"]["position_bias"]["r_between_orders"] < 0
+    verdict = found["verdict"]
+    assert verdict["code"] == "not_decidable"
+    assert "of what personas move is taken off as run noise" in verdict["text"]
+    named = ", ".join(f"llm-{number}" for number in range(first))
+    assert f"the place of an option decides in {first} of {llms} llms ({named})" in " ".join(verdict["reasons"])
+
+
+@pytest.mark.parametrize(("first", "llms", "named"), [(2, 3, "llm-0, llm-1"), (3, 4, "llm-0, llm-1, llm-2")])
+def test_most_llms_that_follow_the_place_are_named(first, llms, named):
+    found = found_in(always_first(asked_in_both_orders(np.random.default_rng(1), llms=llms, runs=1), first))
+    assert found["verdict"]["code"] == "position"
+    assert found["verdict"]["text"].startswith(f"In {first} of {llms} llms ({named}), answers follow the place")
+
+
+def test_many_llms_are_counted_and_one_place_for_all_is_said_of_all():
+    frame = asked_in_both_orders(np.random.default_rng(1), llms=8, runs=1)
+    assert (
+        "6 of 8 llms (llm-0, llm-1, llm-2, llm-3, llm-4 and 1 more)"
+        in found_in(always_first(frame, 6))["verdict"]["text"]
+    )
+    assert found_in(always_first(frame, 8))["verdict"]["text"].startswith("Answers follow the place")
+
+
+@pytest.mark.parametrize("llms", [1, 5])
+def test_what_is_lost_with_the_orders_is_not_said_to_be_absent(llms):
+    """Content in both orders (r .66), and a displacement common to all that is taken off it as run noise."""
+    frame = asked_in_both_orders(np.random.default_rng(1), place=-0.8, content=0.6, llms=llms, runs=1)
+    found = found_in(frame)
+    assert found["style"]["all"]["position_bias"]["r_ci_low"] > 0.3
+    assert found["verdict"]["code"] == "not_decidable"
+    assert "options were shown in several orders, which count as runs" in found["verdict"]["text"]
+    assert any("respondents seem to differ less than they do" in warning for warning in found["data"]["warnings"])
+
+
+def test_two_displacements_without_content_are_position():
+    """The first option from one llm, the last from the other: no orders agree within either."""
+    frame = asked_in_both_orders(np.random.default_rng(1), content=0.0, place=-1.6, llms=2, noise=0.5)
+    other = frame["llm"] == "llm-1"
+    frame["score"] = np.where(other, 6 - frame["score"], frame["score"])
+    found = found_in(frame)
+    assert found["style"]["all"]["position_bias"]["mean"] == pytest.approx(0, abs=0.05)
+    assert found["verdict"]["code"] == "position"
