@@ -21,7 +21,7 @@ N_PERSONAS, N_ITEMS = 20, 20
 _TOKENS = 85, 1  # of one call, about
 _TIMEOUT = 1.0  # seconds
 _FAULTS = ("rate_limited", "server_error", "truncated", "null_content", "refusal", "dropped")
-_MICRO = 1e-9  # USD that sums of floating-point prices may be off
+_ROUNDING = 1e-9  # USD that sums of floating-point prices may be off
 
 
 def check_caps(seed: int = 20261121) -> bool:
@@ -43,7 +43,7 @@ def check_caps(seed: int = 20261121) -> bool:
             endpoint.reset()
             exits = _run_twice(endpoint.url, price, in_flight, limit)
             stats = endpoint.stats()
-            is_kept = stats["spent"] <= limit + _MICRO
+            is_kept = stats["spent"] <= limit + _ROUNDING
             right &= is_kept and set(exits) <= {0, 3}
             asked += stats["paid"] > 0
             met = ", ".join(f"{count} {name}" for name, count in stats["faults"].items())

@@ -63,7 +63,7 @@ def run(
                 study, database, wave=wave, max_cost=max_cost, concurrency=concurrency, limit=limit, progress=progress
             )
     except KeyboardInterrupt:
-        typer.echo(f"interrupted before anything was asked; what {database} had is as it was", err=True)
+        typer.echo(f"interrupted; every answer so far is kept, and the same command goes on with {database}", err=True)
         raise typer.Exit(_INTERRUPTED) from None
     typer.echo(_printable(str(summary)))
     if summary.stopped == "interrupted":

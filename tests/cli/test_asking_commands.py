@@ -76,6 +76,17 @@ def test_run_asks_tells_and_exits_0(pb5, study, db):
     assert json.loads((db.parent / "truth.json").read_text())["factors"] == ["antonym-pairs"]
 
 
+def test_an_interruption_before_or_after_the_asking_says_that_the_same_command_goes_on(pb5, study, db, monkeypatch):
+    def interrupted(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("persona_big5.runner.run_study", interrupted)
+    code, out, err = pb5("run", study, "--db", db)
+
+    assert (code, out) == (130, "")
+    assert err == f"interrupted; every answer so far is kept, and the same command goes on with {db}\n"
+
+
 def test_run_writes_below_results_by_default(pb5, study, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
