@@ -66,14 +66,15 @@ def probability_entry(frame: pd.DataFrame) -> dict[str, Any] | Missing:
     Parameters
     ----------
     frame
-        Long table of all modes. A cell is all of its key but mode and run.
+        Long table of all modes. A cell is all of its key but mode and run; where it was asked in probability mode more
+        than once, it counts once, with the means of what its replies say.
 
     Returns
     -------
     entry
-        ``n_cells`` with a score in probability mode, ``n_fallback`` of them read from the reply's text; means of the
-        options' mass and entropy (nats); ``share_exact``, of the cells scored from probabilities those whose sampling
-        variance is known exactly; the mean bounds of that variance (``sampling_variance``), and for the
+        ``n_cells`` with a score in probability mode, ``n_fallback`` of them read from the reply's text alone; means of
+        the options' mass and entropy (nats); ``share_exact``, of the cells scored from probabilities those whose
+        sampling variance is known exactly; the mean bounds of that variance (``sampling_variance``), and for the
         ``n_cells_compared``, which were also sampled at least twice, each item in a call of its own, these bounds again
         (``sampling_variance_compared``) beside the mean variance of their runs (``observed_run_variance``, with the
         95 % interval over cells by Student's t: isolated cells are asked independently); all again ``by_llm``.
@@ -82,7 +83,8 @@ def probability_entry(frame: pd.DataFrame) -> dict[str, Any] | Missing:
     -----
     Variances are in squared points of the response scale, or of scales brought to width 1 where items differ in it.
     Sampling variance is what drawing an answer again adds; the observed one has in it also what else differs between
-    calls. It never stands in for the run variance of other figures.
+    calls, and less where a server samples from fewer tokens than the settings sent say (by a top_k, top_p or min_p of
+    its own). It never stands in for the run variance of other figures.
     """
     mode = frame["answer_mode"].astype(object)
     scored = frame[(mode == PROBABILITY) & frame["score"].notna()]
@@ -94,6 +96,7 @@ def probability_entry(frame: pd.DataFrame) -> dict[str, Any] | Missing:
     cells[["option_mass", "option_entropy"]] = scored[["option_mass", "option_entropy"]].astype(float)
     bounds = ["sampling_variance_low", "sampling_variance_high"]
     cells[bounds] = scored[bounds].astype(float).div(unit, axis=0)
+    cells = _each_once(cells)
     sampled = frame[(mode == SAMPLE) & frame["score"].notna() & (frame["layout"].astype(object) == "isolated")]
     sampled = sampled[list(SAME_CELL)].astype(object).assign(run_variance=sampled["score"] / np.sqrt(unit))
     cells = cells.join(sampled.groupby(list(SAME_CELL))["run_variance"].var(ddof=1), on=list(SAME_CELL))
@@ -101,6 +104,12 @@ def probability_entry(frame: pd.DataFrame) -> dict[str, Any] | Missing:
         {"llm": llm, "variant": variant, **_compare(own)} for (llm, variant), own in cells.groupby(["llm", "variant"])
     ]
     return {**_compare(cells), "by_llm": by_llm}
+
+
+def _each_once(askings: pd.DataFrame) -> pd.DataFrame:
+    """One row per cell: the means over its askings scored from probabilities, where there are any."""
+    means = askings.groupby([*SAME_CELL, "fell_back"], sort=False, as_index=False).mean()
+    return means.sort_values("fell_back", kind="stable").drop_duplicates(list(SAME_CELL))
 
 
 def _squared_unit(frame: pd.DataFrame) -> pd.Series[float]:

@@ -134,12 +134,9 @@ def place_decides(bias: PositionBias) -> bool:
     """Whether the place of an option decides more than what it says, and nothing is seen that follows what it says.
 
     The agreement of the two orders is below 0, and their correlation over cells is not above 0, both judged by their
-    95 % intervals.
+    95 % intervals. A correlation without one, as where one persona is all that varies, says nothing.
     """
-    if not bias.agreement_ci_high < 0:
-        return False
-    r = bias.r_between_orders
-    return r is None or not (bias.r_ci_low if np.isfinite(bias.r_ci_low) else r) > 0
+    return bias.agreement_ci_high < 0 and not bias.r_ci_low > 0
 
 
 def lost_with_orders(answers: Answers, components: LevelComponents | str) -> float:
@@ -173,7 +170,7 @@ def orders_make_most(place: OptionPlace) -> bool:
 
 def _agree_within(answers: Answers) -> bool:
     within = _bias(answers, _displacement_removed(answers))
-    return within is not None and within.r_between_orders is not None and within.r_ci_low > 0
+    return within is not None and within.r_ci_low > 0
 
 
 def _displacement_removed(answers: Answers) -> FloatArray:

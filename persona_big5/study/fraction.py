@@ -5,8 +5,8 @@ administration are added modulo their number, as in a Latin square: an item star
 and each run shifts it on. So
 
 - every respondent is asked the same item of the same run in the same manner: respondents stay comparable;
-- in every run, and within each group (the items of one scale and key), every manner is met by as many items as any
-  other, give or take one, and so is every level of each facet;
+- in every run, within each group (the items of one scale and key), every manner is met by as many items as any other,
+  give or take one, and so is every level of each facet; what groups of few items leave uneven may add up over them;
 - over C runs every item meets every manner, and over fewer runs the levels of each facet about equally often.
 
 The shifts of the groups are drawn without replacement, for each questionnaire, and so is which of C neighbours in the

@@ -94,6 +94,21 @@ def test_fall_backs_are_counted_and_left_out_of_what_probabilities_say(random):
     assert told["sampling_variance_compared"]["high"] == pytest.approx(1.2 * variance[10:48].mean())
 
 
+def test_a_cell_asked_for_probabilities_in_every_run_counts_once(random):
+    """Its runs are compared with the same sampled answers: four times the cells would halve the interval."""
+    frame, _ = both_modes(random)
+    once = found_in(frame)["probability"]
+    expected = frame[frame["answer_mode"] == "probability"]
+    again = [expected.assign(run=str(run)) for run in (2, 3, 4)]
+    frame.loc[:2, ["option_mass", "option_entropy", "sampling_variance_low", "sampling_variance_high"]] = np.nan
+    frame.loc[:2, "scored_from"] = "reply"  # of three cells, in one run of four
+    told = found_in(pd.concat([frame, *again], ignore_index=True))["probability"]
+    assert (told["n_cells"], told["n_fallback"], told["n_cells_compared"]) == (96, 0, 96)
+    for key in ("mean_entropy", "observed_ci_low", "observed_ci_high"):
+        assert told[key] == pytest.approx(once[key])
+    assert told["sampling_variance_compared"] == pytest.approx(once["sampling_variance_compared"])
+
+
 def test_the_mode_with_more_cells_is_analysed_and_the_other_is_no_run(random):
     frame, _ = both_modes(random, fallback=3, sampled_personas=6)
     found = found_in(frame)

@@ -73,6 +73,19 @@ def test_always_the_first_option():
     assert found["style"]["all"]["position_bias"]["mean"] == pytest.approx(-1, abs=0.01)
 
 
+def test_two_slips_are_no_agreement_of_the_orders():
+    """Always the first option but for one answer in either order: they make r positive, without an interval."""
+    frame = asked_in_both_orders(np.random.default_rng(2), place=-9.0, noise=0.01, llms=1, runs=1)
+    of_item = frame["item_id"] == "i00"
+    frame.loc[of_item & (frame["persona"] == "p0") & (frame["option_order"] == "forward"), "score"] = 2.0
+    frame.loc[of_item & (frame["persona"] == "p1") & (frame["option_order"] == "reversed"), "score"] = 4.0
+    found = found_in(frame)
+    bias = found["style"]["all"]["position_bias"]
+    assert bias["r_between_orders"] > 0
+    assert bias["r_ci_low"] is None
+    assert found["verdict"]["code"] == "position"
+
+
 @pytest.mark.parametrize("place", [0.0, -0.4])
 def test_content_with_a_mild_position_bias_is_structure(place):
     found = found_in(asked_in_both_orders(np.random.default_rng(3), place=place, own_place=abs(place) / 2))
