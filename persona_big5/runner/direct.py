@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from functools import cache
 from ssl import create_default_context
 from typing import TYPE_CHECKING, Any
-from urllib.request import getproxies
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import certifi
 
+from persona_big5.errors import AccessError
 from persona_big5.runner.reading import read_failure, without_secrets
 from persona_big5.runner.reply import Failure
 
@@ -31,7 +34,6 @@ class Connections:
     def __init__(self) -> None:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=_trusted()),
-            trust_env=bool(getproxies()),  # looking up proxies costs more than the rest of a call
         )
 
     async def post(
@@ -58,17 +60,21 @@ class Connections:
             async with (
                 asyncio.timeout(timeout),
                 self._session.post(
-                    url, data=data, headers=headers, allow_redirects=False, timeout=_NO_TIMEOUT
+                    url, data=data, headers=headers, allow_redirects=False, timeout=_NO_TIMEOUT, proxy=_proxy(url)
                 ) as answer,
             ):
                 raw = await _read(answer.content)
                 status, received = answer.status, answer.headers
         except TimeoutError:
             raise Failure("timed_out", f"no reply within {timeout:g} s") from None
+        except aiohttp.ClientSSLError as error:
+            raise Failure("unreachable", without_secrets(str(error), key)) from None
         except aiohttp.ClientConnectorError as error:
             number = error.os_error.errno or 0
             why = os.strerror(number) if number > 0 else str(error.os_error)  # below are those of name servers
             raise Failure("unreachable", f"{error.host}:{error.port}: {without_secrets(why, key)}") from None
+        except ValueError as error:  # an address or a key that cannot be sent
+            raise Failure("unreachable", without_secrets(str(error), key)) from None
         except (aiohttp.ClientError, OSError) as error:
             raise Failure("dropped", without_secrets(str(error) or type(error).__name__, key)) from None
         if status != 200:
@@ -76,7 +82,7 @@ class Connections:
         try:
             return json.loads(raw)
         except (ValueError, RecursionError):
-            start = without_secrets(raw[:200].decode("utf-8", "replace"), key)
+            start = without_secrets(raw.decode("utf-8", "replace"), key)
             raise Failure("unreadable", f"no readable JSON: {start}") from None
 
     async def close(self) -> None:
@@ -86,7 +92,18 @@ class Connections:
 
 def _trusted() -> SSLContext:
     """Trust the certificates that the user names in SSL_CERT_FILE, or else those that come with Python's packages."""
-    return create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or certifi.where())
+    named = os.environ.get("SSL_CERT_FILE")
+    try:
+        return create_default_context(cafile=named or certifi.where())
+    except OSError as error:
+        raise AccessError(f"the certificates in SSL_CERT_FILE ({named}) cannot be read: {error.strerror}") from error
+
+
+@cache
+def _proxy(url: str) -> str | None:
+    """Return the proxy that the environment names for an address; aiohttp's own look-up would read ~/.netrc too."""
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)  # ours is around the call

@@ -174,7 +174,9 @@ def _key(litellm: ModuleType, question: Question) -> tuple[str | None, str | Non
     """
     variable = question.api_key_env
     if variable is not None:
-        key = os.environ.get(variable)
+        key = (os.environ.get(variable) or "").strip()
+        if key and not (key.isascii() and key.isprintable()):
+            return None, f"the value of {variable} has characters that no key has, such as a line end; export it anew"
         return key, None if key else f"the environment variable {variable} is not set; export it and run again"
     if question.api_base is not None or question.name.startswith(PREFIX):
         return None, None
@@ -232,7 +234,7 @@ async def ask_litellm(name: str, call: Call, *, api_base: str | None, api_key_en
         If no readable reply came; its text holds no key.
     """
     litellm = _load()
-    key = os.environ.get(api_key_env) if api_key_env else None
+    key = os.environ.get(api_key_env, "").strip() if api_key_env else None
     try:
         response = await asyncio.wait_for(
             litellm.acompletion(

@@ -96,11 +96,10 @@ class Endpoints:
         sent = {"prompt": call.messages[0]["content"]} if llm.interface == "completion" else {"messages": call.messages}
         seed = {"seed": call.parameters["seed"]} if "seed" in call.parameters else {}
         key = route.headers.get("Authorization", "").removeprefix("Bearer ")
-        return read_reply(
-            await self._connections.post(
-                route.url, route.headers, {**route.body, **sent, **seed}, timeout=llm.limits.timeout, key=key
-            )
+        data = await self._connections.post(
+            route.url, route.headers, {**route.body, **sent, **seed}, timeout=llm.limits.timeout, key=key
         )
+        return read_reply(data, key)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -20,7 +20,7 @@ from uuid import uuid4
 from persona_big5.errors import AccessError
 from persona_big5.runner.pace import Pace
 from persona_big5.runner.reply import LOST, Failure, Reply
-from persona_big5.runner.retry import wait_before_retry
+from persona_big5.runner.retry import LONGEST_WAIT, wait_before_retry
 from persona_big5.runner.throttle import Throttle
 from persona_big5.scoring.parse import PARSER_VERSION, parse_reply, without_thoughts
 from persona_big5.store import Answer, Exchange
@@ -28,7 +28,7 @@ from persona_big5.study import asked_turns, session_messages
 from persona_big5.study.model import TOKEN_LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Container, Iterator, Mapping, Sequence
 
     from persona_big5.runner.budget import Budget
     from persona_big5.runner.endpoints import Endpoints
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _TOKENS_AROUND = 16  # that a message may take beside its text
 _BYTES_PER_TOKEN = 4
+_DROPPING = frozenset({"access", "unreachable"})  # failures that end the asking of an llm
 
 
 @dataclass(frozen=True)
@@ -91,15 +92,26 @@ class Lane:
         reached = asyncio.create_task(self._reached.wait())
         await asyncio.wait({asking, reached}, return_when=asyncio.FIRST_COMPLETED)
         reached.cancel()
-        await asyncio.gather(asking, *(self._work(sessions) for _ in range(self.most_in_flight)))
+        if asking.done():
+            await asking
+        await gather_all(asking, *(self._work(sessions) for _ in range(self.most_in_flight)))
 
     async def _work(self, sessions: Iterator[Session]) -> None:
-        while not self._is_stopped and (session := next(sessions, None)) is not None:
-            await self._ask(session)
+        try:
+            while not self._is_stopped and (session := next(sessions, None)) is not None:
+                await self._ask(session)
+        except Exception:
+            self.shared.tally.stop("error")
+            raise
 
     @property
     def _is_stopped(self) -> bool:
         return self.shared.tally.stopped is not None or self.llm.id in self.shared.tally.dropped
+
+    @property
+    def _gives_up(self) -> bool:
+        """Whether a call that is begun is not sent any more: what a limit of calls has let in still is."""
+        return self._is_stopped and (self.shared.tally.stopped != "limit" or self.llm.id in self.shared.tally.dropped)
 
     def _drop(self, why: str) -> None:
         self.shared.tally.dropped[self.llm.id] = why
@@ -128,11 +140,15 @@ class Lane:
         failures: Counter[bool] = Counter()
         for attempt in count(1):
             async with self.throttle.turn():
-                await shared.pause(max(self.throttle.closed_for(), self.pace.delay(_likely_tokens(session, call))))
-                if self._is_stopped and shared.tally.stopped != "limit":
-                    return None
+                await shared.pause(self.pace.delay(_likely_tokens(session, call)))
+                while not self._gives_up and (closed := self.throttle.closed_for()):
+                    await shared.pause(closed)
                 if not await shared.budget.reserve(most):
                     shared.tally.stop("max_cost")
+                    return None
+                if self._gives_up:
+                    shared.budget.settle(most, 0.0)
+                    shared.tally.taken -= 1
                     return None
                 exchange, failure = await self._send(session, call, len(replies) + 1, attempt, most)
             wait = None
@@ -161,7 +177,7 @@ class Lane:
             is_priced = self.shared.endpoints.price(session.llm, session.variant) is not None
             cost = most if failure.kind in LOST and is_priced else None
             if failure.kind in {"rate_limited", "timed_out"}:
-                self.throttle.refused(start, failure.retry_after)
+                self.throttle.refused(start, min(failure.retry_after or 0.0, LONGEST_WAIT))
         finally:
             self.shared.budget.settle(most, cost or 0.0)
         exchange = Exchange(
@@ -195,23 +211,32 @@ class Lane:
         tally = self.shared.tally
         answers: list[Answer] = []
         if failure is None or failure.kind == "filtered":
-            answers = parse_reply(exchange, session)
+            answers = self._parse(exchange, session)
         elif will_retry:
             tally.retries += 1
-        elif failure.kind in {"access", "unreachable"}:
+        elif failure.kind in _DROPPING:
             self._drop(self._what_to_mend(session, failure))
             tally.taken -= 1
         else:
             answers = [_failed(administration.id, exchange) for administration in turn.administrations]
+            tally.failed(session.llm.id, str(failure))
         answers = [answer for answer in answers if answer.administration not in self.shared.settled]
         self.shared.store.record(exchange, answers)
         tally.cost += exchange.cost or 0.0
         if failure is not None and failure.kind in LOST:
             tally.lost[failure.kind] += 1
             tally.lost_cost += exchange.cost or 0.0
-        if not will_retry and self.llm.id not in tally.dropped:
+        if not will_retry and not (failure is not None and failure.kind in _DROPPING):
             tally.ended(answers, failure)
             self._reached.set()
+
+    def _parse(self, exchange: Exchange, session: Session) -> list[Answer]:
+        """Read a reply; should that fail, which would be a mistake of ours, the reply is kept before it is told."""
+        try:
+            return parse_reply(exchange, session)
+        except Exception:
+            self.shared.store.record(exchange, [])
+            raise
 
     def _cost(self, session: Session, reply: Reply, most: float) -> float | None:
         """Return what a reply cost; at most, where the provider counts no tokens; None where no price is known."""
@@ -236,6 +261,13 @@ class Lane:
         key = f"the key in {llm.api_key_env}" if llm.api_key_env else "its key (name its variable with api_key_env)"
         name = session.variant.name or llm.name
         return f"llm {llm.id}: {where} refuses access ({failure}); check {key} and the name {name}"
+
+
+async def gather_all(*asking: Awaitable[None]) -> None:
+    """Wait for all, also where one fails, so that no call in flight is lost; then raise the first failure."""
+    for outcome in await asyncio.gather(*asking, return_exceptions=True):
+        if outcome is not None:
+            raise outcome
 
 
 def _said(text: str | None) -> str:

@@ -10,29 +10,32 @@ import os
 import re
 from contextlib import suppress
 from itertools import islice
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from persona_big5.runner.reply import Failure, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _TOKENS_KEPT = 4
 """Tokens of a reply whose alternatives are kept: the answer is among the first."""
 
-_SECRETS = re.compile(r"(?:\b(?:sk|pk|key|hf|gsk|xai|AIza)[-_][\w-]{6,}|(?<=Bearer )[^\s'\"]+)")
+_SECRETS = re.compile(r"(?:\b(?:sk|pk|key|hf|gsk|xai)[-_][\w-]{6,}|AIza[\w-]{20,}|(?<=Bearer )[^\s'\"]+)")
 _FILTERED = re.compile(r"content[ _]?filter|content_policy_violation|content management policy", re.IGNORECASE)
 _ACCESS_STATUS = frozenset({401, 403, 404})
 _SHOWN = 500  # characters of an error message
 
 
-def read_reply(data: object) -> Reply:
+def read_reply(data: object, key: str | None = None) -> Reply:
     """Read the reply of a chat or a completion endpoint, in the shape that OpenAI gave it.
 
     Parameters
     ----------
     data
         The decoded JSON.
+    key
+        The key that was sent, to be blanked out of messages.
 
     Raises
     ------
@@ -42,7 +45,7 @@ def read_reply(data: object) -> Reply:
     choice = _first(_member(data, "choices"))
     message = _member(choice, "message")
     if not isinstance(choice, dict) or not (isinstance(message, dict) or "text" in choice):
-        raise Failure("unreadable", f"a reply without a choice: {_shown(data)}")
+        raise Failure("unreadable", f"a reply without a choice: {_shown(data, key)}")
     usage = _member(data, "usage")
     return Reply(
         text=_said(choice, message),
@@ -138,25 +141,30 @@ def _positions(logprobs: object) -> Iterator[dict[str, Any]]:
     if isinstance(content, list):
         for entry in content:
             top = _member(entry, "top_logprobs")
-            alternatives = [_pair(one) for one in top] if isinstance(top, list) else []
-            yield {
-                "token": _member(entry, "token"),
-                "logprob": _member(entry, "logprob"),
-                "top": [pair for pair in alternatives if pair],
-            }
+            alternatives = [(_member(one, "token"), _member(one, "logprob")) for one in _list(top)]
+            yield from _position(_member(entry, "token"), _member(entry, "logprob"), alternatives)
         return
-    tokens, values, tops = (_member(logprobs, name) for name in ("tokens", "token_logprobs", "top_logprobs"))
-    if isinstance(tokens, list) and isinstance(values, list) and isinstance(tops, list):
-        for token, value, top in zip(tokens, values, tops, strict=False):
-            alternatives = list(map(list, top.items())) if isinstance(top, dict) else []
-            yield {"token": token, "logprob": value, "top": alternatives}
+    tokens, values, tops = (_list(_member(logprobs, name)) for name in ("tokens", "token_logprobs", "top_logprobs"))
+    for token, value, top in zip(tokens, values, tops, strict=False):
+        yield from _position(token, value, top.items() if isinstance(top, dict) else [])
 
 
-def _pair(entry: object) -> list[object] | None:
-    return (
-        [entry["token"], entry["logprob"]] if isinstance(entry, dict) and {"token", "logprob"} <= entry.keys() else None
-    )
+def _position(
+    token: object, logprob: object, alternatives: Iterable[tuple[object, object]]
+) -> Iterator[dict[str, Any]]:
+    """Yield the description of one token, or nothing if it is none."""
+    if isinstance(token, str) and _is_finite(logprob):
+        top = [[other, value] for other, value in alternatives if isinstance(other, str) and _is_finite(value)]
+        yield {"token": token, "logprob": logprob, "top": top}
 
 
-def _shown(data: object) -> str:
-    return without_secrets(json.dumps(data, default=str)[:_SHOWN], None)
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _shown(data: object, key: str | None) -> str:
+    return without_secrets(json.dumps(data, default=str), key)

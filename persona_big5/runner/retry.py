@@ -16,7 +16,8 @@ ATTEMPTS_WHEN_LIMITED = 20
 
 _TRIED_AGAIN = frozenset({"rate_limited", "server_error", "timed_out", "dropped", "unreadable", "unreachable"})
 _FIRST_WAIT = 0.5  # seconds, doubled with every attempt
-_LONGEST_WAIT = 60.0  # seconds; a server that asks for more is taken at its word up to here
+LONGEST_WAIT = 60.0
+"""Seconds; a server that asks for more is taken at its word up to here."""
 
 
 def wait_before_retry(failure: Failure, attempt: int) -> float | None:
@@ -34,6 +35,6 @@ def wait_before_retry(failure: Failure, attempt: int) -> float | None:
     most = ATTEMPTS_WHEN_LIMITED if failure.kind == "rate_limited" else ATTEMPTS
     if failure.kind not in _TRIED_AGAIN or attempt >= most:
         return None
-    delay = min(_FIRST_WAIT * 2 ** (attempt - 1), _LONGEST_WAIT)
+    delay = min(_FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT)
     wait = random.uniform(delay / 2, delay)  # noqa: S311  (no secret hangs on it)
-    return min(max(wait, failure.retry_after or 0.0), _LONGEST_WAIT)
+    return min(max(wait, failure.retry_after or 0.0), LONGEST_WAIT)

@@ -39,7 +39,9 @@ class RunSummary:
     the administrations they settled or failed; ``settled_before`` is what needed no asking. ``cost`` is in USD, of
     this execution; it has the most that each reply ``lost`` in transit can have cost (these are counted by kind of
     failure). ``dropped`` says for each llm that could not be asked what to mend; ``dropped_parameters`` what a provider
-    would not take. ``stopped`` is why it ended early: ``interrupted``, ``max_cost``, ``limit``, ``disk_full``, or None.
+    would not take; ``failed`` how many calls of an llm brought no readable reply after all attempts, and why the
+    first of them did not. ``max_cost`` is the limit of cost, and ``cost_before`` what of it was spent before this
+    execution. ``stopped`` is why it ended early: ``interrupted``, ``max_cost``, ``limit``, ``disk_full``, or None.
     """
 
     study: str
@@ -55,12 +57,15 @@ class RunSummary:
     seconds: float
     dropped: dict[str, str]
     dropped_parameters: dict[str, tuple[str, ...]]
+    failed: dict[str, tuple[int, str]]
+    max_cost: float | None
+    cost_before: float
     stopped: str | None
 
     @property
     def is_complete(self) -> bool:
         """Whether everything that was to be asked has been, apart from what a limit left out on purpose."""
-        return not self.dropped and not self.states.get("failed") and self.stopped in {None, "limit"}
+        return not self.dropped and not self.failed and self.stopped in {None, "limit"}
 
     def __str__(self) -> str:
         states = _counts(self.states) or "nothing new"
@@ -75,10 +80,12 @@ class RunSummary:
             lines.append(f"lost in transit, perhaps billed: {_counts(self.lost)}; at most {self.lost_cost:.4f} USD")
         lines += [f"dropped: {message}" for message in self.dropped.values()]
         lines += [f"{llm} does not take {', '.join(names)}: not sent" for llm, names in self.dropped_parameters.items()]
-        if self.states.get("failed"):
+        lines += [f"{llm}: {count:,} calls failed, the first: {why}" for llm, (count, why) in self.failed.items()]
+        if self.failed:
             lines.append("failed ones have no readable reply after all attempts; the same command asks them again")
         if self.stopped == "max_cost":
-            lines.append("stopped before the cost would have passed its limit; raise --max-cost to go on")
+            spent = f"{self.cost_before + self.cost:,.4f} of {self.max_cost:,.4f} USD are spent"
+            lines.append(f"stopped: {spent}, and the next call might cost more than is left; raise max_cost to go on")
         if self.stopped == "disk_full":
             lines.append(
                 "stopped because the disk is full; every reply is kept: make room, and the same command goes on"
@@ -106,6 +113,7 @@ class Tally:
     states: Counter[str] = field(default_factory=Counter)
     dropped: dict[str, str] = field(default_factory=dict)
     dropped_parameters: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    failures: dict[str, tuple[int, str]] = field(default_factory=dict)
     stopped: str | None = None
     estimate: Range | None = None
     started: float = field(default_factory=time.monotonic)
@@ -122,12 +130,17 @@ class Tally:
         self.unsettled += failure is not None and failure.kind != "filtered"
         self.states.update(answer.state for answer in answers)
 
+    def failed(self, llm: str, why: str) -> None:
+        """Count a call of an llm that brought no readable reply after all attempts."""
+        count, first = self.failures.get(llm, (0, why))
+        self.failures[llm] = (count + 1, first)
+
     def progress(self) -> Progress:
         """Return how far the run is."""
         seconds = time.monotonic() - self.asking_since
         return Progress(self.done, self.total, seconds, self.cost, tuple(self.dropped), self.estimate)
 
-    def summary(self, study: str, database: Path) -> RunSummary:
+    def summary(self, study: str, database: Path, *, max_cost: float | None, cost_before: float) -> RunSummary:
         """Return what the run came to."""
         return RunSummary(
             study=study,
@@ -143,5 +156,8 @@ class Tally:
             seconds=time.monotonic() - self.started,
             dropped=self.dropped,
             dropped_parameters=self.dropped_parameters,
+            failed=self.failures,
+            max_cost=max_cost,
+            cost_before=cost_before,
             stopped=self.stopped,
         )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from persona_big5.errors import AccessError, PersonaBig5Error
 from persona_big5.runner.budget import Budget
 from persona_big5.runner.endpoints import open_endpoints
-from persona_big5.runner.lane import Lane, Shared
+from persona_big5.runner.lane import Lane, Shared, gather_all
 from persona_big5.runner.summary import Tally
 from persona_big5.simulation.truth import is_simulated, truth
 from persona_big5.store import open_for_writing, status
@@ -48,7 +48,8 @@ def run_study(
 
     Every reply is in the journal before its worker makes the next call, so that a kill at any instant loses no answer
     and wastes at most the calls in flight; the same call then resumes. States ``failed`` and ``not_asked`` are asked
-    again, nothing else is. Ctrl-C lets calls in flight end and takes no new ones; a second one leaves them.
+    again, nothing else is. Ctrl-C lets calls in flight end and takes no new ones; a second one leaves them, and what
+    they cost is not known to later cost limits.
 
     Parameters
     ----------
@@ -177,10 +178,9 @@ class _Survey:
     def _counted(self) -> Iterator[Session]:
         """Yield the whole plan, counting what is open."""
         for session in plan(self.study, self.wave):
+            self.tally.settled_before += sum(one.id in self.settled for one in session.administrations)
             if self._is_open(session):
                 self.tally.total += len(asked_administrations(session)) - len(self.turns_so_far.get(session.id, ()))
-            else:
-                self.tally.settled_before += len(session.administrations)
             yield session
 
     def _is_open(self, session: Session) -> bool:
@@ -203,7 +203,7 @@ class _Survey:
             report=self._report,
         )
         lanes = [Lane(llm, self.concurrency or llm.limits.concurrency, shared) for llm in self.study.llms]
-        asking = asyncio.gather(*(lane.run(self._open_sessions(lane.llm)) for lane in lanes))
+        asking = asyncio.ensure_future(gather_all(*(lane.run(self._open_sessions(lane.llm)) for lane in lanes)))
         try:
             with self._on_signal(asking):
                 await asking
@@ -229,7 +229,7 @@ class _Survey:
         self.interruption.set()
 
     @contextmanager
-    def _on_signal(self, asking: asyncio.Future[list[None]]) -> Iterator[None]:
+    def _on_signal(self, asking: asyncio.Future[None]) -> Iterator[None]:
         """Turn the first Ctrl-C into a clean stop and the second into leaving the calls in flight."""
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -251,7 +251,7 @@ class _Survey:
         tally = self.tally
         if len(tally.dropped) == len(self.study.llms) and tally.stopped != "interrupted":
             raise AccessError("no llm could be asked:\n" + "\n".join(tally.dropped.values()) + self._stored())
-        return tally.summary(self.study.id, self.database)
+        return tally.summary(self.study.id, self.database, max_cost=self.max_cost, cost_before=self.cost_before)
 
     def _stored(self) -> str:
         stored = self.tally.states.total()

@@ -47,17 +47,28 @@ class Throttle:
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Wait for a place among the calls in flight, and hold it."""
-        while self.in_flight >= self.allowed:
-            place = asyncio.get_running_loop().create_future()
-            self._waiting.append(place)
-            await place
-        self.in_flight += 1
+        if self.in_flight < self.allowed and not self._waiting:
+            self.in_flight += 1
+        else:
+            await self._wait()
         self._was_full = self._was_full or self.in_flight >= self.allowed
         try:
             yield
         finally:
             self.in_flight -= 1
             self._admit()
+
+    async def _wait(self) -> None:
+        """Wait in line until somebody hands over a place."""
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self.in_flight -= 1
+                self._admit()
+            raise
 
     def closed_for(self) -> float:
         """Seconds that the provider asked to be left alone, with a little more so that not all come back at once."""
@@ -113,9 +124,9 @@ class Throttle:
         self._to_settle, self._replies, self._since, self._was_full = settle, 0, time.monotonic(), False
 
     def _admit(self) -> None:
-        for _ in range(self.allowed - self.in_flight):
-            while self._waiting and self._waiting[0].done():
-                self._waiting.popleft()
-            if not self._waiting:
-                return
-            self._waiting.popleft().set_result(None)
+        """Hand free places to those who have waited longest."""
+        while self._waiting and self.in_flight < self.allowed:
+            place = self._waiting.popleft()
+            if not place.done():
+                self.in_flight += 1
+                place.set_result(None)

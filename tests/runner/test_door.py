@@ -252,6 +252,16 @@ def test_what_is_known_to_be_wrong_is_said_before_anything_is_sent(monkeypatch, 
         Endpoints(_study(llm)).check_access(llm)
 
 
+def test_blanks_around_a_key_are_no_part_of_it_and_odd_characters_are_named(monkeypatch):
+    llm = _llm("hosted_vllm/x", api_base=NOWHERE, api_key_env="OTHER_KEY")
+    monkeypatch.setenv("OTHER_KEY", "key-for-this-address\n")
+    assert Endpoints(_study(llm))._route(_session(llm)).headers["Authorization"] == "Bearer key-for-this-address"
+
+    monkeypatch.setenv("OTHER_KEY", "key-for\r\nthis-address")
+    with pytest.raises(AccessError, match="the value of OTHER_KEY has characters that no key has"):
+        Endpoints(_study(llm)).check_access(llm)
+
+
 def test_an_address_without_a_key_is_asked_without_one():
     llm = _llm("openai/gpt-4o-mini", api_base=NOWHERE)
     endpoints = Endpoints(_study(llm))

@@ -106,3 +106,19 @@ def test_a_message_shows_what_the_server_says_without_keys():
 
     assert str(read_failure(401, body, {}, None)) == "401: Incorrect API key provided: [key]"
     assert str(read_failure(500, "<html>oops\x1b[2J</html>", {}, None)) == "500: <html>oops [2J</html>"
+
+
+def test_log_probabilities_that_are_none_count_as_not_given():
+    content = [
+        {"token": ["3"], "logprob": -1.0, "top_logprobs": []},
+        {"token": "4", "logprob": float("nan"), "top_logprobs": []},
+        {"token": "5", "logprob": -0.5, "top_logprobs": [{"token": "5", "logprob": -0.5}, {"token": 6, "logprob": -2}]},
+    ]
+    reply = read_reply({"choices": [{"message": {"content": "5"}, "logprobs": {"content": content}}]})
+
+    assert reply.logprobs == [{"token": "5", "logprob": -0.5, "top": [["5", -0.5]]}]
+
+
+def test_a_key_that_an_endpoint_repeats_is_blanked_out():
+    with pytest.raises(Failure, match=r"a reply without a choice: .*\[key\]"):
+        read_reply({"you_sent": "opaque-secret-9"}, "opaque-secret-9")

@@ -60,6 +60,7 @@ def test_a_conversation_stopped_midway_goes_on_from_its_stored_turns(tmp_path, d
     second = run_study(study, db)
 
     assert (first.asked, second.asked) == (7, 2 * N_ITEMS - 7)
+    assert second.settled_before == 7
     assert first.remaining == second.asked
     assert endpoint.stats()["paid"] == 2 * N_ITEMS
     assert states(db) == {"answered": 2 * N_ITEMS}

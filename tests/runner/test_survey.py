@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from runner_studies import N_ITEMS, N_PERSONAS, fake_endpoint, loopback, make_st
 from persona_big5.errors import AccessError, PersonaBig5Error
 from persona_big5.runner import run_study
 from persona_big5.runner.retry import ATTEMPTS
+from persona_big5.scoring.parse import parse_reply
 from persona_big5.study import plan
 
 CALLS = N_ITEMS * N_PERSONAS
@@ -158,6 +160,31 @@ def test_a_reply_lost_in_transit_counts_as_paid_in_full(tmp_path, db, endpoint):
     assert summary.cost == summary.lost_cost == one(db, "SELECT sum(cost) FROM exchange")
     assert summary.cost / (2 * ATTEMPTS) == pytest.approx(sent + 16 + 8, abs=2)
     assert "lost in transit, perhaps billed: 8 unreadable" in str(summary)
+
+
+def test_a_mistake_of_ours_in_one_worker_loses_no_reply_of_the_others(tmp_path, db, endpoint, monkeypatch):
+    """Every call in flight ends and is kept before the mistake is told, that of the failing worker too."""
+    calls = itertools.count()
+
+    def parse(exchange, session):
+        if next(calls) == 5:
+            raise RuntimeError("a mistake")
+        return parse_reply(exchange, session)
+
+    monkeypatch.setattr("persona_big5.runner.lane.parse_reply", parse)
+    endpoint.config(latency_ms=50)
+    with pytest.raises(RuntimeError, match="a mistake"):
+        run_study(make_study(tmp_path, [loopback(endpoint.url)]), db)
+
+    assert one(db, "SELECT count(*) FROM exchange WHERE text IS NOT NULL") == endpoint.stats()["paid"]
+
+
+def test_calls_that_failed_are_told_by_llm_with_the_first_reason(tmp_path, db):
+    with fake_endpoint(400, json.dumps({"error": {"message": "this is too long"}})) as (url, _):
+        summary = run_study(make_study(tmp_path, [loopback(url)]), db, limit=3)
+
+    assert "loop: 3 calls failed, the first: 400: this is too long" in str(summary)
+    assert not summary.is_complete
 
 
 @pytest.mark.parametrize(("fault", "state"), [("p_empty", "empty"), ("p_refusal", "refused")])

@@ -181,3 +181,35 @@ def test_a_provider_that_asks_for_time_gets_it(clock):
     assert 7.0 <= throttle.closed_for() <= 7.25
     clock.now = 7.5
     assert throttle.closed_for() == 0.0
+
+
+def test_places_go_to_those_who_have_waited_longest(clock):
+    throttle, turns = Throttle(1), [0] * 4
+
+    async def work(which):
+        while clock.now < 10:
+            async with throttle.turn():
+                turns[which] += 1
+                await asyncio.sleep(0.1)
+
+    async def all_of_them():
+        await asyncio.gather(*(work(which) for which in range(4)))
+
+    clock.run_until_complete(all_of_them())
+
+    assert max(turns) - min(turns) <= 1
+
+
+def test_a_place_handed_to_somebody_who_leaves_goes_to_the_next(clock):
+    async def leave_in_line():
+        throttle = Throttle(1)
+        first, second, third = throttle.turn(), throttle.turn(), throttle.turn()
+        await first.__aenter__()
+        leaving, waiting = asyncio.create_task(second.__aenter__()), asyncio.create_task(third.__aenter__())
+        await asyncio.sleep(0)
+        await first.__aexit__(None, None, None)
+        leaving.cancel()
+        await asyncio.wait_for(waiting, 1)
+        return throttle.in_flight
+
+    assert clock.run_until_complete(leave_in_line()) == 1
