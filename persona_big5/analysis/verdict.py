@@ -44,6 +44,8 @@ NEXT_TO_NOTHING = 0.08
 MOOD_ONLY = "Items move together within runs only: what looks like traits is a mood of the session."
 PLACE = "answers follow the place of an option in the list more than what it says"
 ONLY_PLACE = "Items move together only with the place of the options in the list: what looks like traits is their order"
+MUCH = 0.1
+"""Share of what personas move, from which on its loss is said beside the dimensions that were found."""
 MOST = 0.5
 """Share of what personas move, from which on too much of it is lost to say that nothing is there."""
 HIDDEN = (
@@ -122,7 +124,14 @@ def judge(
         if _has_mood(structures):
             return _mood(place, reasons)
         return _without_factors(answers, estimator, matrices, structure, reasons, seed)
-    return _with_factors(answers, structure, reasons)
+    return _with_factors(answers, structure, [*reasons, *_lost(answers, place, components)])
+
+
+def _lost(answers: Answers, place: OptionPlace | None, components: LevelComponents | str) -> list[str]:
+    """Say how much of what personas move went with run noise because orders count as runs, where that is much."""
+    lost = 0.0 if place is None or isinstance(place.bias, str) else lost_with_orders(answers, components)
+    what = f"{lost:.0%} of what personas move is taken off with run noise, as orders of the options count as runs"
+    return [f"{what}: the number of dimensions is uncertain"] if lost > MUCH else []
 
 
 def _mood(place: OptionPlace | None, reasons: list[str]) -> Verdict:

@@ -170,7 +170,8 @@ def _llm_settings(llm: Llm, design: AdministrationDesign) -> Iterator[Setting]:
     if llm.api_base is None:
         yield Setting(llm.id, "api_base", "the provider's own", is_default=True)
     if llm.api_key_env is None:
-        yield Setting(llm.id, "api_key_env", "litellm's own", is_default=True)
+        key = "the provider's own variable" if llm.api_base is None else "none: no key is sent to its api_base"
+        yield Setting(llm.id, "api_key_env", key, is_default=True)
     if llm.price is None:
         yield Setting(llm.id, "price", "litellm's table", is_default=True)
     default = Limits()
@@ -212,7 +213,9 @@ def _tied(study: Study, aliases: Sequence[Alias]) -> Iterator[str]:
 
 
 def _notes(study: Study) -> Iterator[str]:
-    """Limits of tokens that cut off what is no bare answer."""
+    """Say what a user may not want: repeats that tell nothing new, limits of tokens that cut replies off."""
+    if study.administration.answer_mode == "probability" and study.runs > 1:
+        yield f"runs {study.runs}: probabilities are the same at every asking, but for what the provider rounds"
     layout, live = study.administration.layout, [one.id for one in study.contexts if one.mode == "live"]
     for llm in study.llms:
         limit = Reply(0, layout, "text", "off").tokens(llm).high

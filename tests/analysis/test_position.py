@@ -105,6 +105,7 @@ def test_a_strong_common_displacement_leaves_content_to_be_seen():
     assert bias["agreement_ci_high"] < 0
     assert bias["r_ci_low"] > 0
     assert found["verdict"]["code"] == "persona_structure"
+    assert any("is taken off with run noise, as orders of the options" in why for why in found["verdict"]["reasons"])
 
 
 def test_random_answers_in_both_orders_follow_no_place():
