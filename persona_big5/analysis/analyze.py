@@ -36,6 +36,7 @@ from persona_big5.analysis.traits import scale_correlations
 from persona_big5.analysis.verdict import judge
 from persona_big5.errors import DataError
 from persona_big5.store.longtable import BESIDE_KEY, KEY, as_long
+from persona_big5.variance.groups import summing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -253,7 +254,8 @@ def _data(
     components: LevelComponents | str,
 ) -> dict[str, Any]:
     """Count everyone, placebo personas included; name items dropped from the ``answers`` that were analysed."""
-    runs = np.bincount(everyone.cell)
+    answered = summing(everyone.cell, int(everyone.cell.max()) + 1)(np.isfinite(everyone.scores).astype(float))
+    runs = answered.max(axis=1)  # of the item answered most often: isolated items may each have rows of their own
     dropped = [*answers.dropped_items]
     if not isinstance(components, str):
         few = "too few answers to tell its variance components apart"

@@ -201,7 +201,7 @@ def lay_out(frame: pd.DataFrame, *, sessions: Literal["shared", "isolated"] | No
         raise DataError(
             f"none of the {len(frame)} rows has a score; answers in words need `rescore`, or --map score=<column>"
         )
-    warnings = list(frame.attrs.get("notes", []))
+    warnings = [*frame.attrs.get("notes", []), *_silent(frame)]
     coded, levels = _code(frame)
     not_item = [column for column in KEY if column != "item_id"]
     row_of, rows = distinct_rows(np.stack([coded[column] for column in not_item], axis=1))
@@ -227,6 +227,15 @@ def lay_out(frame: pd.DataFrame, *, sessions: Literal["shared", "isolated"] | No
         placebo_personas=tuple(sorted(map(str, frame.loc[is_placebo(frame), "persona"].unique()))),
         warnings=tuple(warnings),
     )
+
+
+def _silent(frame: pd.DataFrame) -> list[str]:
+    """Name llms of which there is no answer, and say how much is not asked yet."""
+    llms = frame["llm"].astype(str)
+    silent = sorted(set(llms) - set(llms[frame["score"].notna()]))
+    notes = [f"no answer of {len(silent)} of {llms.nunique()} llms: {', '.join(silent)}"] if silent else []
+    open_share = float((frame["state"].astype(object) == "not_asked").mean())
+    return [*notes, f"{open_share:.0%} of the plan is not asked yet"] if open_share > 0 else notes
 
 
 def _code(frame: pd.DataFrame) -> tuple[dict[str, IntArray], dict[str, tuple[str, ...]]]:

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from persona_big5.analysis import analyze_table
+from persona_big5.analysis.answers import lay_out
+from persona_big5.store.longtable import as_long
 
 PERSONAS, ITEMS, RUNS = 12, 8, 4
 OPTIONS = np.arange(1.0, 6.0)
@@ -161,3 +163,27 @@ def test_without_probabilities_the_reason_is_given(random):
     bare = found_in(frame[frame["answer_mode"] == "probability"].drop(columns=["scored_from", "option_mass"]))
     assert (bare["probability"]["n_cells"], bare["probability"]["n_fallback"]) == (96, 0)
     assert bare["probability"]["mean_option_mass"] is None
+
+
+def test_llms_without_an_answer_and_what_is_not_asked_yet_are_said():
+    rows = [
+        {
+            "llm": llm,
+            "persona": f"p{p}",
+            "item": f"i{i}",
+            "run": run,
+            "score": None if llm == "mute" else (p + i + run) % 5,
+        }
+        for llm in ("talks", "mute")
+        for p in range(4)
+        for i in range(3)
+        for run in (1, 2)
+    ]
+    frame = as_long(
+        pd.DataFrame(rows).assign(state=lambda table: table["score"].isna().map({True: "not_asked", False: "answered"}))
+    )
+
+    warnings = lay_out(frame).warnings
+
+    assert "no answer of 1 of 2 llms: mute" in warnings
+    assert "50% of the plan is not asked yet" in warnings
