@@ -106,6 +106,7 @@ def summarise(study: Study, prices: Prices | None = None) -> PlanSummary:
     respondents = len(study.personas) * sum(len(llm.variants) for llm in study.llms)
     calls = load.requests.total() * respondents
     left_out = len(study.administration.manners) - 1 if study.administration.design == "fraction" else 0
+    llms = tuple(estimate(llm, load, study, prices or {}) for llm in study.llms)
     return PlanSummary(
         study=study.id,
         calls=calls,
@@ -113,11 +114,11 @@ def summarise(study: Study, prices: Prices | None = None) -> PlanSummary:
         sessions=load.sessions * respondents,
         administrations=load.administrations * respondents,
         respondents=respondents,
-        llms=tuple(estimate(llm, load, study, prices or {}) for llm in study.llms),
+        llms=llms,
         settings=tuple(_settings(study)),
         aliasing=aliases,
         not_estimable=(*_one_level(study), *_tied(study, aliases)),
-        notes=tuple(_notes(study)),
+        notes=(*_unpriced(study, llms), *_notes(study)),
         max_cost=study.max_cost,
     )
 
@@ -210,6 +211,16 @@ def _tied(study: Study, aliases: Sequence[Alias]) -> Iterator[str]:
             yield f"{name}: this fraction deals one level only in so few runs; give more runs"
         elif others := [other for other in dealt[name].fully if ":" not in other]:
             yield f"{name}: this fraction ties it to {' and '.join(others)}, so what it adds cannot be told from that"
+
+
+def _unpriced(study: Study, llms: Sequence[LlmEstimate]) -> list[str]:
+    """Name the llms without a price, where a cap makes `run` refuse them."""
+    unknown = [one.llm for one in llms if one.cost is None]
+    if study.max_cost is None or not unknown:
+        return []
+    return [
+        f"max_cost cannot be kept, and `run` will refuse: no price is known for {_named(unknown)}; give price: {{…}}"
+    ]
 
 
 def _notes(study: Study) -> Iterator[str]:

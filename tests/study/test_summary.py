@@ -187,3 +187,12 @@ def test_the_shipped_first_survey_states_its_calls() -> None:
     (path,) = [path for path in shipped("studies") if path.stem == "first_survey"]
     study = load_study(path)
     assert summarise(study).calls == summarise(study).sessions == sum(1 for _ in plan(study))
+
+
+def test_a_cap_that_cannot_be_kept_is_noted(make_study) -> None:
+    capped = make_study().model_copy(update={"max_cost": 1.0})
+
+    (note,) = summarise(capped).notes
+    assert note.startswith("max_cost cannot be kept, and `run` will refuse: no price is known for one, two")
+    known = {(llm.id, variant.id): (0.0, 0.0) for llm in capped.llms for variant in llm.variants}
+    assert summarise(capped, known).notes == ()
