@@ -14,7 +14,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from persona_big5.analysis import document
-from persona_big5.analysis.answers import RESPONDENT, is_placebo, lay_out
+from persona_big5.analysis.answers import CELL, RESPONDENT, is_placebo, lay_out
 from persona_big5.analysis.document import Missing
 from persona_big5.analysis.levels import LEVELS, LevelEstimator
 from persona_big5.analysis.modes import expected_share, one_mode, probability_entry
@@ -36,7 +36,6 @@ from persona_big5.analysis.traits import scale_correlations
 from persona_big5.analysis.verdict import judge
 from persona_big5.errors import DataError
 from persona_big5.store.longtable import BESIDE_KEY, KEY, as_long
-from persona_big5.variance.groups import summing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -254,8 +253,7 @@ def _data(
     components: LevelComponents | str,
 ) -> dict[str, Any]:
     """Count everyone, placebo personas included; name items dropped from the ``answers`` that were analysed."""
-    answered = summing(everyone.cell, int(everyone.cell.max()) + 1)(np.isfinite(everyone.scores).astype(float))
-    runs = answered.max(axis=1)  # of the item answered most often: isolated items may each have rows of their own
+    runs = frame.groupby([*CELL, "item_id"], observed=True, dropna=False, sort=False).size().to_numpy()
     dropped = [*answers.dropped_items]
     if not isinstance(components, str):
         few = "too few answers to tell its variance components apart"
