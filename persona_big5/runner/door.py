@@ -37,7 +37,7 @@ _CONVERSATION = [{"role": role, "content": role} for role in ("system", "user", 
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RouteRequest:
     """What litellm is asked about: a name as it spells them, where, and the parameters that are wanted."""
 
     name: str
@@ -64,12 +64,12 @@ class Route:
     body: dict[str, Any] = field(default_factory=dict)
 
 
-def find_routes(questions: Sequence[Question]) -> list[Route]:
-    """Return a route for each question; litellm is loaded here only if it is anyway."""
-    if "litellm" not in sys.modules and not any(question.name.startswith(PREFIX) for question in questions):
+def find_routes(requests: Sequence[RouteRequest]) -> list[Route]:
+    """Return a route for each request; litellm is loaded here only if it is anyway."""
+    if "litellm" not in sys.modules and not any(request.name.startswith(PREFIX) for request in requests):
         told = subprocess.run(  # noqa: S603  (this very module)
             [sys.executable, "-P", "-m", __name__],  # -P: nothing is imported from the working folder
-            input=json.dumps([asdict(question) for question in questions]),
+            input=json.dumps([asdict(request) for request in requests]),
             capture_output=True,
             text=True,
             check=False,
@@ -77,7 +77,7 @@ def find_routes(questions: Sequence[Question]) -> list[Route]:
         if told.returncode == 0:
             return [Route(**route) for route in json.loads(told.stdout)]
     litellm = _load()
-    return [_route(litellm, question) for question in questions]
+    return [_route(litellm, request) for request in requests]
 
 
 def _tell_routes() -> None:
@@ -85,8 +85,8 @@ def _tell_routes() -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # litellm prints what it likes
     litellm = _load()
-    questions = [Question(**question) for question in json.load(sys.stdin)]
-    json.dump([asdict(_route(litellm, question)) for question in questions], out)
+    requests = [RouteRequest(**request) for request in json.load(sys.stdin)]
+    json.dump([asdict(_route(litellm, request)) for request in requests], out)
     out.flush()
 
 
@@ -107,23 +107,23 @@ def _load() -> ModuleType:
     return loaded
 
 
-def _route(litellm: ModuleType, question: Question) -> Route:
-    name = question.name
+def _route(litellm: ModuleType, request: RouteRequest) -> Route:
+    name = request.name
     try:
         provider = litellm.get_llm_provider(name)[1]
     except Exception:  # noqa: BLE001  (litellm says "no such provider" with more than one type)
         return Route(problem=f"litellm knows no provider for {name!r}; write provider/model, as openai/{name}")
     price = _price(litellm, name)
-    dropped = () if question.interface == "completion" else _not_taken(litellm, question)
-    taken = {key: value for key, value in question.parameters.items() if key not in dropped}
-    key, problem = _key(litellm, question)
-    direct = None if problem else _direct(litellm, question, key, taken)
+    dropped = () if request.interface == "completion" else _not_taken(litellm, request)
+    taken = {key: value for key, value in request.parameters.items() if key not in dropped}
+    key, problem = _key(litellm, request)
+    direct = None if problem else _direct(litellm, request, key, taken)
     if direct is not None:
         address, headers, body = direct
         if address is None:
             problem = f"{provider}/ has no address of its own; give `api_base:`"
         return Route(problem, price, dropped, address, headers, body)
-    if question.interface == "completion" and not problem:
+    if request.interface == "completion" and not problem:
         problem = (
             "interface completion needs an endpoint that speaks OpenAI's protocol; give its `api_base:` and the name "
             "as hosted_vllm/…"
@@ -142,17 +142,17 @@ def _price(litellm: ModuleType, name: str) -> tuple[float, float] | None:
     return None if per_input is None or per_output is None else (per_input, per_output)
 
 
-def _not_taken(litellm: ModuleType, question: Question) -> tuple[str, ...]:
+def _not_taken(litellm: ModuleType, request: RouteRequest) -> tuple[str, ...]:
     """Return the parameters that a provider does not take, found out by having each of them translated."""
 
     def is_taken(name: str) -> bool:
         try:
-            return bool(_translate(litellm, question.name, {name: question.parameters[name]}))
+            return bool(_translate(litellm, request.name, {name: request.parameters[name]}))
         except litellm.UnsupportedParamsError:
             return False
 
     standard = litellm.OPENAI_CHAT_COMPLETION_PARAMS
-    return tuple(sorted(name for name in question.parameters if name in standard and not is_taken(name)))
+    return tuple(sorted(name for name in request.parameters if name in standard and not is_taken(name)))
 
 
 def _translate(litellm: ModuleType, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,24 +166,24 @@ def _translate(litellm: ModuleType, name: str, parameters: Mapping[str, Any]) ->
     return {**translated, **beside}
 
 
-def _key(litellm: ModuleType, question: Question) -> tuple[str | None, str | None]:
+def _key(litellm: ModuleType, request: RouteRequest) -> tuple[str | None, str | None]:
     """Return the llm's key, None where it needs none, and what is wrong with it.
 
     The key of a provider's own variable goes to the provider's own address only: an ``api_base`` gets the key that the
     study names for it, or none.
     """
-    variable = question.api_key_env
+    variable = request.api_key_env
     if variable is not None:
         key = (os.environ.get(variable) or "").strip()
         if key and not (key.isascii() and key.isprintable()):
             return None, f"the value of {variable} has characters that no key has, such as a line end; export it anew"
         return key, None if key else f"the environment variable {variable} is not set; export it and run again"
-    if question.api_base is not None or question.name.startswith(PREFIX):
+    if request.api_base is not None or request.name.startswith(PREFIX):
         return None, None
-    missing = litellm.validate_environment(question.name).get("missing_keys") or []
+    missing = litellm.validate_environment(request.name).get("missing_keys") or []
     if missing:
         return None, f"no key; export {' or '.join(missing)}, or name another variable with api_key_env"
-    _, provider, key, own_address = litellm.get_llm_provider(question.name)
+    _, provider, key, own_address = litellm.get_llm_provider(request.name)
     if provider == "openai":
         return key or os.environ.get("OPENAI_API_KEY"), None
     if own_address and not key:  # litellm would send OPENAI_API_KEY to many of these
@@ -192,15 +192,15 @@ def _key(litellm: ModuleType, question: Question) -> tuple[str | None, str | Non
 
 
 def _direct(
-    litellm: ModuleType, question: Question, key: str | None, parameters: Mapping[str, Any]
+    litellm: ModuleType, request: RouteRequest, key: str | None, parameters: Mapping[str, Any]
 ) -> tuple[str | None, dict[str, str], dict[str, Any]] | None:
     """Return address, headers and body of requests if litellm would send them as OpenAI's protocol has them, else None.
 
     That is so where its translation leaves a conversation as it is and reads replies as OpenAI's.
     """
-    if question.name.startswith(PREFIX) or _NOT_IN_THE_BODY & question.parameters.keys():
+    if request.name.startswith(PREFIX) or _NOT_IN_THE_BODY & request.parameters.keys():
         return None
-    model, provider, _, own_address = litellm.get_llm_provider(question.name)
+    model, provider, _, own_address = litellm.get_llm_provider(request.name)
     provider_manager, plain = litellm.utils.ProviderConfigManager, litellm.OpenAIGPTConfig
     config = provider_manager.get_provider_chat_config(model=model, provider=litellm.LlmProviders(provider))
     methods = ("transform_response", "get_complete_url", "validate_environment", "get_error_class")
@@ -208,18 +208,18 @@ def _direct(
         getattr(type(config), method, None) is not getattr(plain, method, None) for method in methods
     ):
         return None
-    base = question.api_base or (_OPENAI_ADDRESS if provider == "openai" else own_address)
+    base = request.api_base or (_OPENAI_ADDRESS if provider == "openai" else own_address)
     if base is None:
         return None, {}, {}
     common = {"model": model, "optional_params": {}, "litellm_params": {}}
     headers = config.validate_environment(headers={}, messages=[], api_key=key, api_base=base, **common)
-    if question.interface == "completion":
+    if request.interface == "completion":
         return base.rstrip("/") + "/completions", headers, {"model": model, **parameters}
-    translated = _translate(litellm, question.name, parameters)
+    translated = _translate(litellm, request.name, parameters)
     messages = [dict(message) for message in _CONVERSATION]
-    request = {**common, "optional_params": dict(translated), "messages": messages, "headers": {}}
+    conversation = {**common, "optional_params": dict(translated), "messages": messages, "headers": {}}
     body = {"model": model, "messages": _CONVERSATION, **translated}
-    if config.transform_request(**request) != body or translated.get("seed") != parameters.get("seed"):
+    if config.transform_request(**conversation) != body or translated.get("seed") != parameters.get("seed"):
         return None
     url = config.get_complete_url(api_base=base, api_key=key, stream=False, **common)
     return url, headers, {"model": model, **translated}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from persona_big5.errors import AccessError
 from persona_big5.runner.direct import Connections
-from persona_big5.runner.door import Question, ask_litellm, close_litellm, find_routes
+from persona_big5.runner.door import RouteRequest, ask_litellm, close_litellm, find_routes
 from persona_big5.runner.reading import read_reply
 from persona_big5.runner.reply import Call, Reply
 from persona_big5.study.messages import COMPLETION_STOP
@@ -31,8 +31,8 @@ class Endpoints:
     def __init__(self, study: Study) -> None:
         design = study.administration
         asked = [(llm, v, level) for llm in study.llms for v in llm.variants for level in design.reasoning]
-        questions = [
-            Question(
+        requests = [
+            RouteRequest(
                 name=variant.name or llm.name,
                 api_base=llm.api_base,
                 api_key_env=llm.api_key_env,
@@ -41,7 +41,7 @@ class Endpoints:
             )
             for llm, variant, level in asked
         ]
-        routes = find_routes(questions)
+        routes = find_routes(requests)
         self._routes: dict[tuple[str, str, str], Route] = {
             (llm.id, variant.id, level): route for (llm, variant, level), route in zip(asked, routes, strict=True)
         }

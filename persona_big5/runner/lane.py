@@ -97,12 +97,8 @@ class Lane:
         await gather_all(asking, *(self._work(sessions) for _ in range(self.most_in_flight)))
 
     async def _work(self, sessions: Iterator[Session]) -> None:
-        try:
-            while not self._is_stopped and (session := next(sessions, None)) is not None:
-                await self._ask(session)
-        except Exception:
-            self.shared.tally.stop("error")
-            raise
+        while not self._is_stopped and (session := next(sessions, None)) is not None:
+            await self._ask(session)
 
     @property
     def _is_stopped(self) -> bool:
@@ -120,7 +116,11 @@ class Lane:
         """Ask a session from the first turn that has no reply; a turn that gets none ends it for now."""
         replies = [_said(text) for text in self.shared.turns_so_far.get(session.id, ())]
         for turn in asked_turns(session)[len(replies) :]:
-            exchange = await self._ask_turn(session, turn, replies)
+            try:
+                exchange = await self._ask_turn(session, turn, replies)
+            except Exception:  # a mistake of ours, or a disk that takes nothing: no llm is asked on
+                self.shared.tally.stop("error")
+                raise
             self.shared.report()
             if exchange is None:
                 return

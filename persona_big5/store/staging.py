@@ -5,10 +5,25 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from persona_big5.store.records import FROM_LOG_PROBABILITIES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import duckdb
+
+ANSWER_COLUMNS = {
+    "administration": "VARCHAR",
+    "exchange": "VARCHAR",
+    "state": "VARCHAR",
+    "raw_response": "VARCHAR",
+    "score": "DOUBLE",
+    "reason": "VARCHAR",
+    "parser_version": "INTEGER",
+    "scored_from": "VARCHAR",
+    **dict.fromkeys(FROM_LOG_PROBABILITIES, "DOUBLE"),
+}
+"""Columns of the table `answer` with their types."""
 
 # Fields of a line in the order of the columns of the tables `exchange` and `answer`.
 _SHAPE = json.dumps(
@@ -36,24 +51,7 @@ _SHAPE = json.dumps(
             "thoughts": "VARCHAR",
             "logprobs": "JSON",
         },
-        "answers": [
-            {
-                "administration": "VARCHAR",
-                "exchange": "VARCHAR",
-                "state": "VARCHAR",
-                "raw_response": "VARCHAR",
-                "score": "DOUBLE",
-                "reason": "VARCHAR",
-                "parser_version": "INTEGER",
-                "scored_from": "VARCHAR",
-                "option_mass": "DOUBLE",
-                "option_entropy": "DOUBLE",
-                "score_low": "DOUBLE",
-                "score_high": "DOUBLE",
-                "sampling_variance_low": "DOUBLE",
-                "sampling_variance_high": "DOUBLE",
-            }
-        ],
+        "answers": [ANSWER_COLUMNS],
     }
 )
 

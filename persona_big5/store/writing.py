@@ -17,11 +17,11 @@ from persona_big5.store.journal import Journal, as_line
 from persona_big5.store.lock import writer_lock
 from persona_big5.store.migrations import MIGRATIONS
 from persona_big5.store.reading import connect_reading
-from persona_big5.store.records import FROM_LOG_PROBABILITIES, OPEN_STATES
+from persona_big5.store.records import OPEN_STATES
 from persona_big5.store.registering import PLAN_COLUMNS, plan_rows, register_study
 from persona_big5.store.settled import SettledIds, settled_ids
 from persona_big5.store.spill import spilled, view_spilled
-from persona_big5.store.staging import merge_staged, stage
+from persona_big5.store.staging import ANSWER_COLUMNS, merge_staged, stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,18 +30,6 @@ if TYPE_CHECKING:
     from persona_big5.store.records import Answer, Exchange
     from persona_big5.study.model import Study
     from persona_big5.study.plan import Session
-
-ANSWER_COLUMNS = {
-    "administration": "VARCHAR",
-    "exchange": "VARCHAR",
-    "state": "VARCHAR",
-    "raw_response": "VARCHAR",
-    "score": "DOUBLE",
-    "reason": "VARCHAR",
-    "parser_version": "INTEGER",
-    "scored_from": "VARCHAR",
-    **dict.fromkeys(FROM_LOG_PROBABILITIES, "DOUBLE"),
-}
 
 _SAME_EXCHANGE = "old.administration = reread.administration AND old.exchange = reread.exchange"
 _CHANGED = f"""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from persona_big5.questionnaire.model import Item, Questionnaire, ResponseScale
     from persona_big5.study.model import Context, Llm, Persona, Study, Variant
-    from persona_big5.study.sheets import Question, Sheet
+    from persona_big5.study.sheets import AskedItem, Sheet
 
 Thing = TypeVar("Thing")
 
@@ -130,16 +130,16 @@ def _with_anchors(others: Sequence[Thing], anchors: Mapping[str, Sequence[Thing]
 def _session(study: Study, respondent: _Respondent, sheet: Sheet, run: int, wave: str) -> Session:
     design, manner = study.administration, sheet.manner
     answering, execution = respondent.identity[manner.reasoning], canonical([run, wave])
-    questions = _dealt(study, sheet, f"{answering},{sheet.identity[manner.option_order, NO_OCCASION]},{execution}")
+    items = _dealt(study, sheet, f"{answering},{sheet.identity[manner.option_order, NO_OCCASION]},{execution}")
     option_order = manner.option_order
     if option_order == "rotated":
         option_order = f"{ROTATED}{_places(study, answering, sheet, run)}"
-    together = _together(design.layout, [question for question, _ in questions])
+    together = _together(design.layout, [item for item, _ in items])
     administrations = []
-    for position, (question, occasion) in enumerate(questions, start=1):
-        asked = f"{sheet.identity[option_order, occasion]},{execution},{together},{question.identity}"
+    for position, (item, occasion) in enumerate(items, start=1):
+        asked = f"{sheet.identity[option_order, occasion]},{execution},{together},{item.identity}"
         identifier = hash_of(f"[{answering},{asked}]")
-        administrations.append(Administration(identifier, question.item, question.scale, position, occasion))
+        administrations.append(Administration(identifier, item.item, item.scale, position, occasion))
     session_id = hash_of(canonical([administration.id for administration in administrations]))
     return Session(
         id=session_id,
@@ -162,18 +162,18 @@ def _session(study: Study, respondent: _Respondent, sheet: Sheet, run: int, wave
     )
 
 
-def _dealt(study: Study, sheet: Sheet, asking: str) -> list[tuple[Question, str]]:
-    """Return the questions of a session in their order, each with its occasion."""
+def _dealt(study: Study, sheet: Sheet, asking: str) -> list[tuple[AskedItem, str]]:
+    """Return the items of a session in their order, each with its occasion."""
     design, call = study.administration, sheet.call
-    questions = list(call.questions)
+    items = list(call.items)
     if design.layout != "isolated" and design.item_order == "shuffled":
-        questions = shuffled(questions, generator(study.seed, "deal", sheet.questionnaire.id, asking))
+        items = shuffled(items, generator(study.seed, "deal", sheet.questionnaire.id, asking))
     if design.layout == "block":
-        questions = questions[call.block * design.block_size :][: design.block_size]
+        items = items[call.block * design.block_size :][: design.block_size]
     if design.layout != "conversation":
-        return [(question, call.occasion) for question in questions]
-    anchors = [question for question in questions if question.item.id in design.anchors]
-    others = [(question, NO_OCCASION) for question in questions if question.item.id not in design.anchors]
+        return [(item, call.occasion) for item in items]
+    anchors = [item for item in items if item.item.id in design.anchors]
+    others = [(item, NO_OCCASION) for item in items if item.item.id not in design.anchors]
     return _with_anchors(others, {occasion: [(one, occasion) for one in anchors] for occasion in OCCASIONS})
 
 
@@ -183,20 +183,20 @@ def _places(study: Study, answering: str, sheet: Sheet, run: int) -> int:
     Of n options it is another number from 1 to n - 1 in each of n - 1 runs in a row; in a conversation n is the most
     that any of its items has.
     """
-    call, first = sheet.call, sheet.call.questions[0]
+    call, first = sheet.call, sheet.call.items[0]
     what = first.identity if study.administration.layout == "isolated" else [first.item.response_scale, call.block]
     situation = sheet.identity[sheet.manner.option_order, NO_OCCASION]
     base = number(study.seed, "rotation", sheet.questionnaire.id, answering, situation, what)
-    return 1 + (base + run - 1) % (max(len(question.scale.values) for question in call.questions) - 1)
+    return 1 + (base + run - 1) % (max(len(item.scale.values) for item in call.items) - 1)
 
 
-def _together(layout: str, questions: Sequence[Question]) -> str:
+def _together(layout: str, items: Sequence[AskedItem]) -> str:
     """Return what an id hashes of the items that share a session."""
     match layout:
         case "block":
-            return canonical([question.item.text for question in questions])
+            return canonical([item.item.text for item in items])
         case "conversation":
             # Items of other response scales stand in the history with their options.
-            return canonical({"conversation": hash_of(",".join(question.identity for question in questions))})
+            return canonical({"conversation": hash_of(",".join(item.identity for item in items))})
         case _:
             return "null"

@@ -1,4 +1,4 @@
-"""What is asked in each session, whoever answers and in whatever run: the questions, the context, the manner."""
+"""What is asked in each session, whoever answers and in whatever run: the items, the context, the manner."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OCCASIONS = ("start", "middle", "end")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class AskedItem:
     """An item with its options; ``identity`` is what an id hashes of them."""
 
     item: Item
@@ -35,11 +35,11 @@ class Question:
 class Call:
     """One session of a pass through a questionnaire.
 
-    One question, the block of number ``block`` to be dealt from the ``questions``, or a conversation over all of them.
+    One item, the block of number ``block`` to be dealt from the ``items``, or a conversation over all of them.
     ``group`` and ``start`` say which manners a fraction deals to it.
     """
 
-    questions: tuple[Question, ...]
+    items: tuple[AskedItem, ...]
     block: int
     occasion: str
     group: int
@@ -108,13 +108,13 @@ def _identities(
 
 def _calls(questionnaire: Questionnaire, design: AdministrationDesign, fraction: Fraction | None) -> Iterator[Call]:
     """Each session of one pass through a questionnaire; anchors of isolated items and blocks at every occasion."""
-    questions = [_question(item, questionnaire.response_scales[item.response_scale]) for item in questionnaire.items]
+    items = [_asked_item(item, questionnaire.response_scales[item.response_scale]) for item in questionnaire.items]
     if design.layout == "conversation":
-        yield Call(tuple(questions), block=0, occasion=NO_OCCASION, group=0, start=0)
+        yield Call(tuple(items), block=0, occasion=NO_OCCASION, group=0, start=0)
         return
     starts = {} if fraction is None else fraction.starts(questionnaire)
     for occasion in (NO_OCCASION, *OCCASIONS):
-        asked = [one for one in questions if (one.item.id in design.anchors) == (occasion != NO_OCCASION)]
+        asked = [one for one in items if (one.item.id in design.anchors) == (occasion != NO_OCCASION)]
         if design.layout == "isolated":
             for one in asked:
                 yield Call((one,), 0, occasion, *starts.get(one.item.id, (0, 0)))
@@ -123,17 +123,17 @@ def _calls(questionnaire: Questionnaire, design: AdministrationDesign, fraction:
 
 
 def _blocks(
-    questionnaire: Questionnaire, questions: tuple[Question, ...], occasion: str, design: AdministrationDesign
+    questionnaire: Questionnaire, items: tuple[AskedItem, ...], occasion: str, design: AdministrationDesign
 ) -> Iterator[Call]:
     # One list of options is shown for a whole block, so only items that share a response scale share a block.
     for group, name in enumerate(questionnaire.response_scales):
-        sharing = tuple(question for question in questions if question.item.response_scale == name)
+        sharing = tuple(item for item in items if item.item.response_scale == name)
         for block in range(ceil(len(sharing) / design.block_size)):
             # Each manner shuffles anew: only in one manner do the blocks of a run hold every item once.
             start = block if design.item_order == "fixed" else 0
             yield Call(sharing, block, occasion, group, start)
 
 
-def _question(item: Item, scale: ResponseScale) -> Question:
+def _asked_item(item: Item, scale: ResponseScale) -> AskedItem:
     asked = {"item": item.text, "values": whole(scale.values), "labels": scale.labels, "decline": scale.decline}
-    return Question(item, scale, canonical(asked))
+    return AskedItem(item, scale, canonical(asked))

@@ -16,7 +16,7 @@ from runner_studies import REPLY, fake_endpoint
 
 from persona_big5.errors import AccessError
 from persona_big5.runner import door as door_module
-from persona_big5.runner.door import Question, ask_litellm, find_routes
+from persona_big5.runner.door import RouteRequest, ask_litellm, find_routes
 from persona_big5.runner.endpoints import Endpoints
 from persona_big5.runner.pace import Pace
 from persona_big5.runner.reading import without_secrets
@@ -135,26 +135,26 @@ def test_a_process_of_its_own_knows_the_same_routes(monkeypatch):
     """litellm is loaded there, and not where the asking goes on."""
     monkeypatch.setenv("OTHER_KEY", "key-for-this-address")
     parameters = {"temperature": 0.7, "seed": 0}
-    questions = [
-        Question("hosted_vllm/x", NOWHERE, "OTHER_KEY", "chat", parameters),
-        Question("openai/gpt-5-mini", NOWHERE, None, "chat", parameters),
-        Question("hosted_vllm/x", None, None, "chat", parameters),
-        Question("no-such-thing", None, None, "chat", parameters),
-        Question("anthropic/claude-sonnet-4-5", None, "OTHER_KEY", "chat", parameters),
+    requests = [
+        RouteRequest("hosted_vllm/x", NOWHERE, "OTHER_KEY", "chat", parameters),
+        RouteRequest("openai/gpt-5-mini", NOWHERE, None, "chat", parameters),
+        RouteRequest("hosted_vllm/x", None, None, "chat", parameters),
+        RouteRequest("no-such-thing", None, None, "chat", parameters),
+        RouteRequest("anthropic/claude-sonnet-4-5", None, "OTHER_KEY", "chat", parameters),
     ]
-    here = [json.loads(json.dumps(asdict(route))) for route in find_routes(questions)]
+    here = [json.loads(json.dumps(asdict(route))) for route in find_routes(requests)]
     code = f"""
         import json, sys
         from dataclasses import asdict
-        from persona_big5.runner.door import Question, find_routes
-        routes = find_routes({questions!r})
+        from persona_big5.runner.door import RouteRequest, find_routes
+        routes = find_routes({requests!r})
         print(json.dumps([[asdict(route) for route in routes], "litellm" in sys.modules]))
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
 
     assert json.loads(done.stdout) == [here, False]
     assert here[0]["headers"]["Authorization"] == "Bearer key-for-this-address"
-    assert "key-for-this-address" not in repr(find_routes(questions))
+    assert "key-for-this-address" not in repr(find_routes(requests))
 
 
 def test_a_completion_is_sent_as_one_text():
@@ -212,7 +212,7 @@ def test_the_process_that_tells_routes_imports_nothing_from_the_working_folder(m
     (tmp_path / "litellm.py").write_text("open('imported', 'w').close()")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delitem(sys.modules, "litellm", raising=False)
-    (route,) = find_routes([Question("openai/gpt-4o-mini", NOWHERE, None, "chat", {})])
+    (route,) = find_routes([RouteRequest("openai/gpt-4o-mini", NOWHERE, None, "chat", {})])
 
     assert route.url == f"{NOWHERE}/chat/completions"
     assert not (tmp_path / "imported").exists()
