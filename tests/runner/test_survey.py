@@ -260,6 +260,15 @@ def test_a_cost_limit_is_never_passed(tmp_path, db, endpoint):
     assert again.cost == 0 or one(db, "SELECT sum(cost) FROM exchange") <= whole / 2
 
 
+def test_a_reply_costs_what_its_tokens_cost(tmp_path, db, endpoint):
+    llm = loopback(endpoint.url, price={"input": 3.0, "output": 1000.0})
+    summary = run_study(make_study(tmp_path, [llm]), db, limit=3)
+
+    by_tokens = one(db, "SELECT sum(tokens_in * 3.0 + tokens_out * 1000.0) / 1e6 FROM exchange")
+    assert summary.cost == pytest.approx(by_tokens)
+    assert one(db, "SELECT min(tokens_in - tokens_out) FROM exchange") > 0
+
+
 def test_a_cost_limit_needs_a_price(tmp_path, db, endpoint):
     study = make_study(tmp_path, [loopback(endpoint.url)], max_cost=1.0)
 
