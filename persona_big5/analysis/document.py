@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from persona_big5.factors.extraction import FactorSolution
     from persona_big5.factors.factorability import Factorability
     from persona_big5.factors.fit import Fit
-    from persona_big5.factors.retention import ParallelAnalysis
+    from persona_big5.factors.parallel import ParallelAnalysis
     from persona_big5.validity.style import Acquiescence
     from persona_big5.variance.components import Component, Ratio
     from persona_big5.variance.groups import FloatArray

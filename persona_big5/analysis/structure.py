@@ -10,10 +10,11 @@ import numpy as np
 from persona_big5.analysis.levels import CORRECTED, LEVELS
 from persona_big5.analysis.null import null_world
 from persona_big5.errors import NotEstimableError
+from persona_big5.factors.average_partial import velicer_map
 from persona_big5.factors.correlation import correlation_of
 from persona_big5.factors.extraction import FactorSolution, fit_factors, most_factors
 from persona_big5.factors.factorability import Factorability, factorability
-from persona_big5.factors.retention import ParallelAnalysis, parallel_analysis, permuted_null, velicer_map
+from persona_big5.factors.parallel import ParallelAnalysis, parallel_analysis, permuted_null
 from persona_big5.factors.smoothing import nearest_correlation
 from persona_big5.validity.reliability import mean_of_answered
 

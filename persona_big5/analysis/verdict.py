@@ -17,7 +17,7 @@ from persona_big5.analysis.position import (
 )
 from persona_big5.analysis.structure import descending_eigenvalues
 from persona_big5.factors.congruence import tucker_phi
-from persona_big5.factors.retention import leading_above
+from persona_big5.factors.parallel import leading_above
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

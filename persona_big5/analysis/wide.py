@@ -13,10 +13,11 @@ from persona_big5.analysis import document
 from persona_big5.analysis.document import Missing
 from persona_big5.analysis.structure import descending_eigenvalues
 from persona_big5.errors import DataError, NotEstimableError
+from persona_big5.factors.average_partial import velicer_map
 from persona_big5.factors.correlation import pearson, spearman
 from persona_big5.factors.extraction import ExtractionMethod, FactorSolution, fit_factors
 from persona_big5.factors.factorability import Factorability, factorability
-from persona_big5.factors.retention import ParallelAnalysis, parallel_analysis, permuted_null, velicer_map
+from persona_big5.factors.parallel import ParallelAnalysis, parallel_analysis, permuted_null
 from persona_big5.factors.smoothing import nearest_correlation
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 
 from persona_big5.errors import NotEstimableError
+from persona_big5.factors.average_partial import velicer_map
 from persona_big5.factors.congruence import align
 from persona_big5.factors.correlation import correlation_of
 from persona_big5.factors.extraction import fit_factors
-from persona_big5.factors.retention import parallel_analysis, velicer_map
+from persona_big5.factors.parallel import parallel_analysis
 
 WAYS = [
     "pooled_rows",
