@@ -1,0 +1,374 @@
+"""Polychoric correlations: of the normal variables behind ordered categories, for all pairs of items at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import ndtr
+
+from persona_big5.errors import DataError
+from persona_big5.factors.bivariate_normal import LARGEST_CORRELATION, cells, margins
+from persona_big5.factors.correlation import MIN_PAIRS
+from persona_big5.factors.ordered_items import OrderedItems, listed, listed_pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+_ROWS_AT_ONCE = 1 << 13  # rows whose indicators are held at a time
+_NUMBERS_HELD = 1 << 22  # counts in the tables held at a time
+_NUMBERS_IN_CACHE = 1 << 16  # an integrand this large stays in the processor's cache
+_LIMIT = float(np.arctanh(LARGEST_CORRELATION))
+_BORDER = 1e-3  # in Fisher's z; the likelihood still rises where the search must end
+_STEP = 1e-6  # in Fisher's z; Newton's method squares it once more
+_SMALLEST_PROBABILITY = 1e-15  # below it a difference of distribution functions is rounding error
+
+
+@dataclass(frozen=True, slots=True)
+class Polychoric:
+    """Polychoric correlations and what they rest on.
+
+    Attributes
+    ----------
+    matrix
+        Shape (p, p), symmetric, ones on the diagonal. NaN where an item is constant, or, for a pair, where one item is
+        constant among the respondents who answered both or fewer than three did. 1 or -1 where no answer contradicts
+        a perfect order, so that the likelihood rises up to the border (named in `notes`).
+    n_pairs
+        Shape (p, p), respondents with both items answered; on the diagonal, with the item answered.
+    thresholds
+        By item its ascending thresholds on a standard normal scale, one fewer than it has observed categories; none
+        for a constant item.
+    standard_errors
+        Shape (p, p), 0 on the diagonal, NaN where the correlation is NaN, 1 or -1; None where not asked for.
+    undefined
+        Positions of constant items.
+    notes
+        What a reader must know, in words; items by their positions, counted from 1.
+    """
+
+    matrix: NDArray[np.float64]
+    n_pairs: NDArray[np.int64]
+    thresholds: tuple[NDArray[np.float64], ...]
+    standard_errors: NDArray[np.float64] | None
+    undefined: NDArray[np.int64]
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        pairs = f"{self.n_pairs.min(initial=0)}-{self.n_pairs.max(initial=0)} respondents per pair"
+        found = f"polychoric correlations of {len(self.matrix)} items, {pairs}, {len(self.undefined)} items undefined"
+        return "\n".join([found, *self.notes])
+
+
+def polychoric(scores: NDArray[np.float64], *, standard_errors: bool = False) -> Polychoric:
+    """Polychoric correlations by two-step maximum likelihood, without continuity correction.
+
+    Parameters
+    ----------
+    scores
+        Shape (n respondents, p items); the distinct values of an item are its categories in ascending order, any
+        spacing, at most 20. NaN is a missing answer. Missing rule: thresholds from all answers to the item,
+        correlations from the respondents who answered both.
+    standard_errors
+        Whether to compute them, too.
+
+    Raises
+    ------
+    DataError
+        When `scores` is no two-dimensional table, holds infinite values, or an item has more than 20 distinct values.
+
+    Notes
+    -----
+    Olsson (1979, Psychometrika 44, 443). Thresholds are normal quantiles of cumulative proportions; given them the
+    likelihood of each pair's table is maximised over the correlation by a bracketed Newton method with analytic
+    derivatives. Standard errors are the asymptotic ones of the two-step estimator, with the sampling of the thresholds
+    in them (answers missing at random assumed); empirical standard deviations agree to 10 %.
+
+    Agrees with R's ``psych::polychoric(correct = 0, global = TRUE)`` to 1e-4 on five data sets (its one-dimensional
+    search stops that early), with lavaan, and with a dense SciPy optimum to 1e-6.
+    """
+    items = OrderedItems.of(scores)
+    matrix = _correlations(items, _tables(items.codes, items.categories)[None])[0]
+    answered = (items.codes >= 0).astype(np.float64)
+    n_pairs = np.rint(answered.T @ answered).astype(np.int64)
+    errors = _standard_errors(items, matrix, n_pairs) if standard_errors else None
+    return Polychoric(matrix, n_pairs, items.thresholds, errors, items.constant, _notes(matrix, items.constant))
+
+
+def polychoric_null(scores: NDArray[np.float64], draws: int = 100, seed: int = 0) -> NDArray[np.float64]:
+    """Eigenvalues of polychoric correlations of items that were shuffled independently: same margins, no factors.
+
+    Parameters
+    ----------
+    scores
+        As for `polychoric`; rows independent of each other, no constant item. The pattern of missing answers stays,
+        the observed values of an item change places among its observed positions.
+    draws, seed
+        Number of shuffles and the seed they derive from.
+
+    Returns
+    -------
+    Shape (draws, p), each row descending: eigenvalues of the unreduced matrix, in which pairs without a correlation
+    count as unrelated.
+
+    Raises
+    ------
+    DataError
+        As `polychoric`, and when an item is constant.
+
+    Notes
+    -----
+    Means over draws agree with those of R's ``psych::fa.parallel(cor = "poly")`` to .01.
+    """
+    items = OrderedItems.of(scores)
+    if len(items.constant):
+        raise DataError(
+            f"{len(items.constant)} constant items (positions {listed(items.constant)}): drop them before permuting"
+        )
+    rng = np.random.default_rng(seed)
+    at_once = max(1, _NUMBERS_HELD // int(items.categories.sum()) ** 2)
+    eigenvalues = np.empty((draws, len(items.categories)))
+    for first in range(0, draws, at_once):
+        chunk = slice(first, min(first + at_once, draws))
+        tables = [_tables(_permuted(items.codes, rng), items.categories) for _ in range(chunk.start, chunk.stop)]
+        R = _correlations(items, np.stack(tables))
+        R[np.isnan(R)] = 0.0
+        eigenvalues[chunk] = np.linalg.eigvalsh(R)[:, ::-1]
+    return eigenvalues
+
+
+def _correlations(items: OrderedItems, tables: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Polychoric correlations (d, p, p) of d sets of tables, all with the items' own thresholds."""
+    p = len(items.categories)
+    R = np.full((len(tables), p, p), np.nan)
+    varying = np.flatnonzero(items.categories > 1)
+    R[:, varying, varying] = 1.0
+    for block in _blocks(items):
+        counts = block.gather(tables)
+        usable = _informative(counts)
+        pair = np.nonzero(usable)[1]
+        rho = np.full(usable.shape, np.nan)
+        rho[usable] = _most_likely(
+            counts[usable], items.thresholds_of(block.first)[pair], items.thresholds_of(block.second)[pair]
+        )
+        R[:, block.first, block.second] = R[:, block.second, block.first] = rho
+    return R
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Pairs whose tables have one shape, and where these stand in the table of all categories by all categories."""
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+
+    def gather(self, tables: NDArray[np.float64]) -> NDArray[np.float64]:
+        counts: NDArray[np.float64] = tables[..., self.rows[:, :, None], self.columns[:, None, :]]
+        return counts
+
+
+def _blocks(items: OrderedItems) -> Iterator[_Block]:
+    """All pairs of items that vary, by the shape of their tables, the item with fewer categories first."""
+    by_size = {size: np.flatnonzero(items.categories == size) for size in np.unique(items.categories) if size > 1}
+    offsets = np.cumsum(items.categories) - items.categories
+    for size, other_size in combinations_with_replacement(by_size, 2):
+        if size == other_size:
+            first, second = by_size[size][np.array(np.triu_indices(len(by_size[size]), 1))]
+        else:
+            first, second = (grid.ravel() for grid in np.meshgrid(by_size[size], by_size[other_size], indexing="ij"))
+        at_once = max(1, _NUMBERS_HELD // (4 * size * other_size))
+        for start in range(0, len(first), at_once):
+            i, j = first[start : start + at_once], second[start : start + at_once]
+            yield _Block(i, j, offsets[i][:, None] + np.arange(size), offsets[j][:, None] + np.arange(other_size))
+
+
+def _tables(codes: NDArray[np.int8], categories: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How often each category of each item goes with each category of each other: all tables in one square array."""
+    item = np.repeat(np.arange(len(categories)), categories)
+    category = np.concatenate([np.arange(size) for size in categories] or [np.arange(0)]).astype(np.int8)
+    counts = np.zeros((len(item), len(item)))
+    for start in range(0, len(codes), _ROWS_AT_ONCE):
+        # A product of zeros and ones is exact in single precision, and twice as fast.
+        indicators = (codes[start : start + _ROWS_AT_ONCE, item] == category).astype(np.float32)
+        counts += indicators.T @ indicators
+    return counts
+
+
+def _permuted(codes: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int8]:
+    answered = codes >= 0
+    if answered.all():
+        return rng.permuted(codes, axis=0)
+    shuffled = codes.copy()
+    for item in range(codes.shape[1]):
+        rows = answered[:, item]
+        shuffled[rows, item] = rng.permutation(codes[rows, item])
+    return shuffled
+
+
+def _informative(counts: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether both items of a table vary and at least three answered both."""
+    rows, columns = counts.sum(axis=-1), counts.sum(axis=-2)
+    enough = rows.sum(axis=-1) >= MIN_PAIRS
+    informative: NDArray[np.bool_] = enough & ((rows > 0).sum(axis=-1) > 1) & ((columns > 0).sum(axis=-1) > 1)
+    return informative
+
+
+def _most_likely(counts: NDArray[np.float64], h: NDArray[np.float64], k: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correlations (m,) that maximise the likelihood of tables (m, a + 1, b + 1) given their thresholds."""
+    z = np.arctanh(_normal_score_correlation(counts, h, k))
+    for block in _similar(np.abs(z), h.shape[1] * k.shape[1]):
+        z[block] = _newton(counts[block], h[block], k[block], z[block])
+    return np.where(np.abs(z) > _LIMIT - _BORDER, np.sign(z), np.tanh(z))
+
+
+def _similar(size: NDArray[np.float64], corners: int) -> Iterator[NDArray[np.int64]]:
+    """Positions of tables in small blocks of similar correlations, as the largest decides how long `cells` takes."""
+    order = np.argsort(size)
+    at_once = max(1, _NUMBERS_IN_CACHE // (8 * corners))
+    for start in range(0, len(order), at_once):
+        yield order[start : start + at_once]
+
+
+def _normal_score_correlation(
+    counts: NDArray[np.float64], h: NDArray[np.float64], k: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Correlation of the categories' mean normal scores, a good place to start from."""
+    first, second = _normal_scores(h), _normal_scores(k)
+    product = np.einsum("mab,ma,mb->m", counts, first, second) / counts.sum(axis=(1, 2))
+    spread = (margins(h) * first**2).sum(axis=1) * (margins(k) * second**2).sum(axis=1)
+    return np.clip(product / np.sqrt(spread), -0.95, 0.95)
+
+
+def _normal_scores(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of a standard normal variable within each category."""
+    density = np.exp(-0.5 * thresholds**2) / np.sqrt(2 * np.pi)
+    return -np.diff(density, axis=1, prepend=0.0, append=0.0) / margins(thresholds)
+
+
+def _newton(
+    counts: NDArray[np.float64], h: NDArray[np.float64], k: NDArray[np.float64], start: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Maximise over Fisher's z: Newton's steps inside a bracket that each slope narrows, else its middle."""
+    z = start.copy()
+    low, high = np.full(len(z), -_LIMIT), np.full(len(z), _LIMIT)
+    previous = np.full(len(z), np.inf)
+    active = np.arange(len(z))
+    while len(active):  # ends: bisections halve the bracket, steps between them halve each other
+        slope, curvature = _slopes(counts[active], h[active], k[active], np.tanh(z[active]))
+        at = z[active]
+        low[active] = np.where(slope >= 0, at, low[active])
+        high[active] = np.where(slope <= 0, at, high[active])
+        step = -slope / np.where(curvature < 0, curvature, np.inf)
+        good = (curvature < 0) & (at + step >= low[active]) & (at + step <= high[active])
+        good &= 2 * np.abs(step) <= previous[active]
+        step = np.where(good, step, (low[active] + high[active]) / 2 - at)
+        z[active] = at + step
+        previous[active] = np.abs(step)
+        active = active[np.abs(step) > _STEP]
+    return z
+
+
+def _slopes(
+    counts: NDArray[np.float64], h: NDArray[np.float64], k: NDArray[np.float64], rho: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """First and second derivative of the log-likelihood with respect to Fisher's z."""
+    probability, first, second = cells(h, k, rho)
+    np.maximum(probability, _SMALLEST_PROBABILITY, out=probability)
+    ratio = first / probability
+    by_cell = counts * ratio
+    slope = by_cell.sum(axis=(1, 2))
+    curvature = (counts * (second / probability) - by_cell * ratio).sum(axis=(1, 2))
+    jacobian = 1.0 - rho**2
+    return slope * jacobian, curvature * jacobian**2 - 2 * rho * jacobian * slope
+
+
+def _standard_errors(
+    items: OrderedItems, matrix: NDArray[np.float64], n_pairs: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    errors = np.full(matrix.shape, np.nan)
+    varying = np.flatnonzero(items.categories > 1)
+    errors[varying, varying] = 0.0
+    for block in _blocks(items):
+        inside = np.abs(matrix[block.first, block.second]) < 1
+        first, second = block.first[inside], block.second[inside]
+        rho = matrix[first, second]
+        for part in _similar(np.abs(rho), (block.rows.shape[1] - 1) * (block.columns.shape[1] - 1)):
+            i, j = first[part], second[part]
+            errors[i, j] = errors[j, i] = _two_step_errors(
+                rho[part],
+                items.thresholds_of(i),
+                items.thresholds_of(j),
+                n_pairs[i, j][:, None],
+                n_pairs[i, i][:, None],
+                n_pairs[j, j][:, None],
+            )
+    return errors
+
+
+def _two_step_errors(
+    rho: NDArray[np.float64],
+    h: NDArray[np.float64],
+    k: NDArray[np.float64],
+    n_both: NDArray[np.int64],
+    n_first: NDArray[np.int64],
+    n_second: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Asymptotic standard errors (m,): what each answer adds to the slope, by its cell and through the thresholds.
+
+    A threshold's own influence is (1{answer below} - P) / density; the density cancels against that in the slope's
+    derivative with respect to it. Sums over respondents who answered both, or only one, are independent.
+    """
+    probability, slope, _ = cells(h, k, rho)
+    np.maximum(probability, _SMALLEST_PROBABILITY, out=probability)
+    score = slope / probability
+    information = (slope * score).sum(axis=(1, 2))
+    root = np.sqrt(1 - rho**2)[:, None, None]
+    given_h = ndtr((k[:, None, :] - rho[:, None, None] * h[:, :, None]) / root)
+    given_k = ndtr((h[:, :, None] - rho[:, None, None] * k[:, None, :]) / root)
+    by_h = (np.diff(given_h, axis=2, prepend=0.0, append=1.0) * np.diff(score, axis=1)).sum(axis=2)
+    by_k = (np.diff(given_k, axis=1, prepend=0.0, append=1.0) * np.diff(score, axis=2)).sum(axis=1)
+    rows, columns = margins(h), margins(k)
+    first = _through_thresholds(by_h, rows) / n_first
+    second = _through_thresholds(by_k, columns) / n_second
+    both = score / n_both[:, :, None] + first[:, :, None] + second[:, None, :]
+    variance = n_both[:, 0] * (probability * both**2).sum(axis=(1, 2))
+    variance += ((n_first - n_both) * rows * first**2).sum(axis=1)
+    variance += ((n_second - n_both) * columns * second**2).sum(axis=1)
+    error: NDArray[np.float64] = np.sqrt(variance) / information
+    return error
+
+
+def _through_thresholds(by_threshold: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give what an answer in each category adds through the item's thresholds: (m, a) to (m, a + 1), mean 0."""
+    above = np.cumsum(by_threshold[:, ::-1], axis=1)[:, ::-1]
+    added = np.concatenate([above, np.zeros((len(above), 1))], axis=1)
+    centred: NDArray[np.float64] = added - (shares * added).sum(axis=1, keepdims=True)
+    return centred
+
+
+def _notes(matrix: NDArray[np.float64], constant: NDArray[np.int64]) -> tuple[str, ...]:
+    """Say which items and pairs have no correlation, and which have one at the border."""
+    upper = np.triu(np.ones(matrix.shape, dtype=bool), 1)
+    notes = []
+    if len(constant):
+        notes.append(f"items {listed(constant)}: constant or never answered, without correlations")
+    unknown = np.isnan(matrix) & upper
+    unknown[constant] = unknown[:, constant] = False
+    if unknown.any():
+        notes.append(
+            f"{unknown.sum()} pairs without a correlation, as fewer than {MIN_PAIRS} answered both or one item is "
+            f"constant among them: {listed_pairs(unknown)}"
+        )
+    border = (np.abs(matrix) == 1) & upper
+    if border.any():
+        notes.append(
+            f"{border.sum()} pairs at +1 or -1, as no answer contradicts a perfect order (duplicated items, or too few "
+            f"answers for an empty cell to mean much): {listed_pairs(border)}"
+        )
+    return tuple(notes)
