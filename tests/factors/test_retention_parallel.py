@@ -5,7 +5,7 @@ import pytest
 
 from persona_big5.errors import DataError
 from persona_big5.factors.correlation import pearson
-from persona_big5.factors.parallel import leading_above, parallel_analysis, permuted_null
+from persona_big5.factors.parallel import leading_above, parallel_analysis, permuted_null, simulated_null
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,32 @@ def test_constant_items_are_named():
 def test_null_of_other_items_is_refused():
     with pytest.raises(DataError, match="3 eigenvalues against a null of 2"):
         parallel_analysis(np.ones(3), np.ones((10, 2)))
+
+
+def test_simulated_means_equal_r(reference, dataset):
+    """Tolerance of the reference: .01 over 100 draws of each side."""
+    expected = reference.read(dataset, "parallel")
+    n = expected["meta"]["rows_used"]
+    for kind in ("pearson", "polychoric_matrix_simonly"):
+        null = simulated_null(n, len(expected[kind]["pc_sim_mean"]), draws=100, seed=1)
+        np.testing.assert_allclose(null.mean(axis=0), expected[kind]["pc_sim_mean"], rtol=0, atol=0.01)
+
+
+def test_count_of_polychoric_matrices_equals_r(reference, dataset):
+    """R: number of components of its polychoric matrix by the 95th percentile of 100 simulations."""
+    expected = reference.read(dataset, "parallel")["polychoric_matrix_simonly"]
+    R = reference.correlation(dataset, "polychoric")
+    null = simulated_null(reference.read(dataset, "parallel")["meta"]["rows_used"], len(R), draws=100, seed=1)
+    assert parallel_analysis(np.linalg.eigvalsh(R), null).n_factors == expected["ncomp"]
+
+
+def test_simulated_null_is_of_correlation_matrices():
+    null = simulated_null(40, 6, draws=25, seed=3)
+    assert null.shape == (25, 6)
+    np.testing.assert_allclose(null.sum(axis=1), 6.0)
+    assert (np.diff(null, axis=1) <= 0).all()
+    np.testing.assert_array_equal(null, simulated_null(40, 6, draws=25, seed=3))
+    few = simulated_null(4, 6, draws=25)
+    np.testing.assert_allclose(few[:, 3:], 0.0, atol=1e-12)  # four observations have three directions
+    with pytest.raises(DataError, match="2 observations have no correlations"):
+        simulated_null(2, 6)
