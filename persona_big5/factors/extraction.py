@@ -12,8 +12,8 @@ from persona_big5.factors.factor_analyzer_door import Extraction, extract
 from persona_big5.factors.factorability import SINGULAR
 from persona_big5.factors.fit import Fit, model_fit
 from persona_big5.factors.matrices import checked_correlation
-from persona_big5.factors.minres import UNIQUENESS_BOUNDS
 from persona_big5.factors.rotation import RotationMethod, rotate
+from persona_big5.factors.uniquenesses import UNIQUENESS_BOUNDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

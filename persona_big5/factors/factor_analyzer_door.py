@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from persona_big5.factors.factorability import SINGULAR
-from persona_big5.factors.minres import UNIQUENESS_BOUNDS
+from persona_big5.factors.uniquenesses import UNIQUENESS_BOUNDS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

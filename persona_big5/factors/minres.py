@@ -1,4 +1,4 @@
-"""Minimum residual factors by Newton's method on the uniquenesses, for resampling: hundreds of matrices a second."""
+"""Minimum residual factors, of one correlation matrix or of thousands at once."""
 
 from __future__ import annotations
 
@@ -6,60 +6,42 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from persona_big5.errors import NotEstimableError
+from persona_big5.factors.uniquenesses import (
+    UNIQUENESS_BOUNDS,
+    Point,
+    Unrotated,
+    check_number,
+    minimise,
+    positive_sums,
+    unexplained,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-UNIQUENESS_BOUNDS = (0.005, 1.0)  # as in psych and factor_analyzer
-_MAX_STEPS = 100
-_TOLERANCE = 1e-7  # largest free element of the gradient
+    from persona_big5.factors.uniquenesses import FloatArray, IntArray
+
+_RIDGE = 1e-3
 
 
-@dataclass(frozen=True, slots=True)
-class Minres:
-    """An unrotated minres solution.
-
-    Attributes
-    ----------
-    loadings
-        Shape (p, k), columns by descending sum of squares, each with a positive sum.
-    uniquenesses
-        Shape (p,), within [0.005, 1].
-    objective
-        Sum of squared residuals, diagonal included (zero there, unless a uniqueness is at its bound).
-    converged
-        The gradient vanishes, but for uniquenesses held at a bound.
-    n_steps
-        Newton steps taken.
-    """
-
-    loadings: NDArray[np.float64]
-    uniquenesses: NDArray[np.float64]
-    objective: float
-    converged: bool
-    n_steps: int
-
-    def __str__(self) -> str:
-        p, k = self.loadings.shape
-        state = "converged" if self.converged else "NOT converged"
-        residuals = f"sum of squared residuals {self.objective:.5f}"
-        return f"minres: {k} factors of {p} items, {state} in {self.n_steps} steps, {residuals}"
-
-
-def minres(R: NDArray[np.float64], n_factors: int, start: NDArray[np.float64] | None = None) -> Minres:
-    """Least squares factors of a correlation matrix, positive definite or not.
+def minres(R: FloatArray, n_factors: int, start: FloatArray | None = None) -> Unrotated:
+    """Least squares factors of correlation matrices, positive definite or not.
 
     Parameters
     ----------
     R
-        Correlation matrix (p, p), symmetric, without NaN (not checked: this is the inner loop of resampling).
+        Shape (..., p, p), symmetric, without NaN (not checked: this is the inner loop of resampling).
     n_factors
         1 to p - 1.
     start
-        Uniquenesses to start from (p,), e.g. of the full sample; default 1 - SMC, or 0.5 where `R` has no inverse.
+        Uniquenesses to start from, (p,) or (..., p), e.g. of the full sample; default 1 - SMC, or 0.5 where a matrix
+        has no inverse.
+
+    Returns
+    -------
+    Solutions of shape (...); ``objective`` is the sum of squared residuals, diagonal included (zero there, unless a
+    uniqueness is at its bound).
 
     Raises
     ------
@@ -73,84 +55,57 @@ def minres(R: NDArray[np.float64], n_factors: int, start: NDArray[np.float64] | 
     Hessian of that spectral function are exact. Agrees with factor_analyzer's minres to 1e-5 and with R's psych to
     1e-4 (loadings, uniquenesses).
     """
-    p = len(R)
-    if not 1 <= n_factors < p:
-        raise NotEstimableError(f"{n_factors} factors of {p} items: ask for 1 to {p - 1}")
-    low, high = UNIQUENESS_BOUNDS
-    uniquenesses = np.clip(_start(R) if start is None else start, low, high)
-    state = _Spectrum.of(R, uniquenesses, n_factors)
-    converged = False
-    n_steps = 0
-    while n_steps < _MAX_STEPS:
-        free = ~((uniquenesses <= low) & (state.gradient > 0) | (uniquenesses >= high) & (state.gradient < 0))
-        converged = bool(np.abs(state.gradient[free]).max(initial=0.0) < _TOLERANCE)
-        if converged:
-            break
-        direction = np.zeros(p)
-        direction[free] = -_solve(state, free)
-        length = 1.0
-        while length > 1e-6:
-            trial = np.clip(uniquenesses + length * direction, low, high)
-            reached = _Spectrum.of(R, trial, n_factors)
-            if reached.objective <= state.objective + 1e-4 * float(state.gradient @ (trial - uniquenesses)):
-                break
-            length /= 2
-        else:
-            break  # no descent left in double precision
-        uniquenesses, state = trial, reached
-        n_steps += 1
-    loadings = state.vectors[:, -n_factors:][:, ::-1] * np.sqrt(np.maximum(state.values[-n_factors:][::-1], 0.0))
-    loadings = loadings * np.where(loadings.sum(axis=0) < 0, -1.0, 1.0)
-    return Minres(loadings, uniquenesses, 2 * state.objective, converged, n_steps)
+    R = np.asarray(R, dtype=np.float64)
+    p = R.shape[-1]
+    check_number(n_factors, p)
+    matrices = R.reshape(-1, p, p)
+    begin = unexplained(matrices) if start is None else np.broadcast_to(start, R.shape[:-1]).reshape(-1, p)
+    found = minimise(Residuals(matrices, n_factors), begin, UNIQUENESS_BOUNDS, n_factors)
+    loadings = positive_sums(found.vectors * np.sqrt(np.maximum(found.values, 0.0))[:, None, :])
+    leading = R.shape[:-2]
+    return Unrotated(
+        loadings.reshape(*leading, p, n_factors),
+        found.x.reshape(*leading, p),
+        2 * found.objective.reshape(leading),
+        found.converged.reshape(leading),
+        found.n_steps.reshape(leading),
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Spectrum:
-    """Eigenvalues (ascending) and vectors of R - diag(u), and what they say of the objective at u."""
+class Residuals:
+    """Half the sum of squares of the eigenvalues of R - diag(u) that k factors discard, negative ones among them."""
 
-    values: NDArray[np.float64]
-    vectors: NDArray[np.float64]
-    kept: NDArray[np.bool_]
-    objective: float
-    gradient: NDArray[np.float64]
+    R: FloatArray
+    n_factors: int
 
-    @classmethod
-    def of(cls, R: NDArray[np.float64], uniquenesses: NDArray[np.float64], n_factors: int) -> _Spectrum:
-        values, vectors = np.linalg.eigh(R - np.diag(uniquenesses))
-        kept = (np.arange(len(values)) >= len(values) - n_factors) & (values > 0)
-        left = np.where(kept, 0.0, values)
-        return cls(values, vectors, kept, 0.5 * float(left @ left), -(vectors**2) @ left)
+    def at(self, x: FloatArray, rows: IntArray) -> Point:
+        """Evaluate at uniquenesses ``x`` (b, p) of the matrices numbered ``rows`` (b,)."""
+        reduced = self.R[rows]
+        diagonal = np.arange(x.shape[1])
+        reduced[:, diagonal, diagonal] -= x
+        values, vectors = np.linalg.eigh(reduced)
+        left = np.where(self._kept(values), 0.0, values)
+        return Point(values, vectors, 0.5 * (left**2).sum(axis=1), -(vectors**2 @ left[:, :, None])[:, :, 0])
 
-    def hessian(self) -> NDArray[np.float64]:
+    def hessian(self, point: Point) -> FloatArray:
         """Second derivatives: divided differences of (0 for kept, lambda for discarded) over pairs of eigenvalues."""
-        discarded = self.vectors[:, ~self.kept]
-        second: NDArray[np.float64] = (discarded @ discarded.T) ** 2
-        values = self.values[~self.kept]
-        for factor in np.flatnonzero(self.kept):
-            vector = self.vectors[:, factor]
-            weights = 2 * values / (values - self.values[factor])
-            second += ((discarded * weights) @ discarded.T) * np.outer(vector, vector)
-        return second
+        kept = self._kept(point.values)
+        discarded = np.where(kept[:, None, :], 0.0, point.vectors)
+        second = (discarded @ discarded.swapaxes(1, 2)) ** 2
+        for factor in range(kept.shape[1] - self.n_factors, kept.shape[1]):
+            one, vector = point.values[:, factor, None], point.vectors[:, :, factor]
+            use = kept[:, factor, None] & ~kept
+            weights = np.divide(2 * point.values, point.values - one, out=np.zeros_like(point.values), where=use)
+            outer = vector[:, :, None] * vector[:, None, :]
+            second += (discarded * weights[:, None, :]) @ discarded.swapaxes(1, 2) * outer
+        return np.asarray(second)
 
+    def safe_hessian(self, point: Point) -> FloatArray:
+        """Leave out what discarded eigenvalues share with kept ones."""
+        discarded = np.where(self._kept(point.values)[:, None, :], 0.0, point.vectors)
+        return np.asarray((discarded @ discarded.swapaxes(1, 2)) ** 2 + _RIDGE * np.eye(point.values.shape[1]))
 
-def _start(R: NDArray[np.float64]) -> NDArray[np.float64]:
-    try:
-        inverse = cho_solve(cho_factor(R), np.eye(len(R)))
-    except LinAlgError:
-        return np.full(len(R), 0.5)
-    start: NDArray[np.float64] = 1 / np.diag(inverse)
-    return start
-
-
-def _solve(state: _Spectrum, free: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Newton step of the free uniquenesses, with the Hessian's semi-definite part where the whole is indefinite."""
-    gradient = state.gradient[free]
-    block = np.ix_(free, free)
-    try:
-        factor = cho_factor(state.hessian()[block])
-    except LinAlgError:
-        discarded = state.vectors[:, ~state.kept]
-        safe = ((discarded @ discarded.T) ** 2)[block]
-        factor = cho_factor(safe + 1e-3 * np.eye(len(safe)))
-    solution: NDArray[np.float64] = cho_solve(factor, gradient)
-    return solution
+    def _kept(self, values: FloatArray) -> NDArray[np.bool_]:
+        p = values.shape[1]
+        return np.asarray((np.arange(p) >= p - self.n_factors) & (values > 0))

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Criterion = Callable[[NDArray[np.float64]], tuple[float, NDArray[np.float64]]]
+    FloatArray = NDArray[np.float64]
+    Criterion = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
 RotationMethod = Literal["none", "varimax", "promax", "oblimin", "quartimin", "geomin", "target"]
 
@@ -48,8 +49,8 @@ class Rotation:
         another answer.
     """
 
-    loadings: NDArray[np.float64]
-    factor_correlations: NDArray[np.float64]
+    loadings: FloatArray
+    factor_correlations: FloatArray
     criterion: float
     converged: bool
     n_local_optima: int
@@ -61,10 +62,10 @@ class Rotation:
 
 
 def rotate(
-    loadings: NDArray[np.float64],
+    loadings: FloatArray,
     method: RotationMethod = "oblimin",
     *,
-    target: NDArray[np.float64] | None = None,
+    target: FloatArray | None = None,
     random_starts: int = 10,
     seed: int = 0,
 ) -> Rotation:
@@ -117,55 +118,73 @@ def rotate(
     return _best(loadings, _criterion(method, target), "oblique", random_starts, seed)
 
 
-def _criterion(method: str, target: NDArray[np.float64] | None) -> Criterion:
+def _criterion(method: str, target: FloatArray | None) -> Criterion:
     if target is not None:
-        return lambda L: (float(((L - target) ** 2).sum()), 2 * (L - target))
-    return _geomin if method == "geomin" else _quartimin
+        return lambda L: (((L - target) ** 2).sum(axis=(-2, -1)), 2 * (L - target))
+    return geomin if method == "geomin" else quartimin
 
 
-def _quartimin(L: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-    """Half the sum over pairs of factors of products of squared loadings (Jennrich & Sampson, 1966), and gradient."""
+def quartimin(L: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Half the sum over pairs of factors of products of squared loadings (Jennrich & Sampson, 1966), and gradient.
+
+    This and the other criteria take loadings (..., p, k) and give values (...) and gradients (..., p, k).
+    """
     squared = L**2
-    others = squared.sum(axis=1, keepdims=True) - squared
-    return float((squared * others).sum()) / 4, L * others
+    others = squared.sum(axis=-1, keepdims=True) - squared
+    return (squared * others).sum(axis=(-2, -1)) / 4, L * others
 
 
-def _varimax(L: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+def varimax(L: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Minus the variance of squared loadings within factors (Kaiser, 1958), times p/4, and its gradient."""
     squared = L**2
-    deviations = squared - squared.mean(axis=0)
-    return -float((squared * deviations).sum()) / 4, -L * deviations
+    deviations = squared - squared.mean(axis=-2, keepdims=True)
+    return -(squared * deviations).sum(axis=(-2, -1)) / 4, -L * deviations
 
 
-def _geomin(L: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+def geomin(L: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Sum over items of the geometric mean of their squared loadings plus epsilon (Yates, 1987), and its gradient."""
     squared = L**2 + _GEOMIN_EPSILON
-    means = np.exp(np.log(squared).mean(axis=1))
-    return float(means.sum()), (2 / L.shape[1]) * L / squared * means[:, None]
+    means = np.exp(np.log(squared).mean(axis=-1, keepdims=True))
+    return means.sum(axis=(-2, -1)), (2 / L.shape[-1]) * L / squared * means
 
 
-def _varimax_family(loadings: NDArray[np.float64], method: str, random_starts: int, seed: int) -> Rotation:
+def _varimax_family(loadings: FloatArray, method: str, random_starts: int, seed: int) -> Rotation:
     """Rotate rows of unit length, then give them their length back (Kaiser), for promax too as psych does."""
-    length = np.sqrt((loadings**2).sum(axis=1, keepdims=True))
-    length[length == 0] = 1.0
-    rotated = _best(loadings / length, _varimax, "orthogonal", random_starts, seed)
+    length = row_lengths(loadings)
+    rotated = _best(loadings / length, varimax, "orthogonal", random_starts, seed)
     rotated = replace(rotated, factor_correlations=np.eye(loadings.shape[1]))  # not only to the last digit but one
     if method == "promax":
-        rotated = _promax(rotated)
+        pattern, correlations = promax(rotated.loadings)
+        rotated = replace(rotated, loadings=pattern, factor_correlations=correlations)
     return replace(rotated, loadings=rotated.loadings * length)
 
 
-def _promax(varimax: Rotation) -> Rotation:
-    """Fit varimax loadings to their own powers by least squares (Hendrickson & White, 1964), unit factor variances."""
-    L = varimax.loadings
-    fitted = np.linalg.lstsq(L, L * np.abs(L) ** (_PROMAX_POWER - 1), rcond=None)[0]
-    fitted = fitted * np.sqrt(np.diag(np.linalg.inv(fitted.T @ fitted)))
+def row_lengths(loadings: FloatArray) -> FloatArray:
+    """Root of the sum of squared loadings of each item, (..., p, 1); 1 for an item without loadings."""
+    length = np.sqrt((loadings**2).sum(axis=-1, keepdims=True))
+    return np.asarray(np.where(length == 0, 1.0, length))
+
+
+def promax(L: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Fit varimax loadings (..., p, k) to their own fourth powers (Hendrickson & White, 1964); see `fit_to`."""
+    return fit_to(L, L * np.abs(L) ** (_PROMAX_POWER - 1))
+
+
+def fit_to(loadings: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Least squares fit of the columns of uncorrelated factors' ``loadings`` to ``target``, unit factor variances.
+
+    Shapes (..., p, k); returns the new loadings and the factor correlations (..., k, k). Loadings must have full rank.
+    """
+    turned = loadings.swapaxes(-2, -1)
+    fitted = np.linalg.solve(turned @ loadings, turned @ target)
     inverse = np.linalg.inv(fitted)
-    return replace(varimax, loadings=L @ fitted, factor_correlations=inverse @ inverse.T)
+    covariance = inverse @ inverse.swapaxes(-2, -1)
+    sds = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+    return loadings @ fitted * sds[..., None, :], covariance / (sds[..., :, None] * sds[..., None, :])
 
 
 def _best(
-    loadings: NDArray[np.float64],
+    loadings: FloatArray,
     criterion: Criterion,
     kind: Literal["orthogonal", "oblique"],
     random_starts: int,
@@ -180,7 +199,7 @@ def _best(
     return replace(best, n_local_optima=max(len(optima), 1))
 
 
-def _project(loadings: NDArray[np.float64], criterion: Criterion, kind: str, start: NDArray[np.float64]) -> Rotation:
+def _project(loadings: FloatArray, criterion: Criterion, kind: str, start: FloatArray) -> Rotation:
     with np.errstate(divide="ignore"):  # it takes the logarithm of a gradient that may be exactly zero
         rotated, correlations, _, table = GPA(
             loadings, vgQ=criterion, T=start, rotation_method=kind, tol=_TOLERANCE, max_tries=_MAX_STEPS

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,8 @@ from persona_big5.errors import NotEstimableError
 from persona_big5.factors.congruence import align
 from persona_big5.factors.correlation import correlation_of
 from persona_big5.factors.factor_analyzer_door import extract
-from persona_big5.factors.minres import UNIQUENESS_BOUNDS, _Spectrum, minres
+from persona_big5.factors.minres import Residuals, minres
+from persona_big5.factors.uniquenesses import UNIQUENESS_BOUNDS
 
 
 def residual_squares(R: np.ndarray, loadings: np.ndarray) -> float:
@@ -72,21 +75,68 @@ def test_objective_is_the_sum_of_squared_residuals():
     assert found.objective == pytest.approx(residual_squares(R, found.loadings), rel=1e-9)
 
 
+def residuals(R: np.ndarray, uniquenesses: np.ndarray, n_factors: int):
+    problem = Residuals(R[None], n_factors)
+    return problem, problem.at(uniquenesses[None], np.array([0]))
+
+
 def test_gradient_equals_differences():
     R = sample(4, 9, 100)
     uniquenesses = np.random.default_rng(4).uniform(0.2, 0.9, 9)
     numerical = approx_fprime(uniquenesses, objective, 1e-7, R, 3)
-    np.testing.assert_allclose(_Spectrum.of(R, uniquenesses, 3).gradient, numerical, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(residuals(R, uniquenesses, 3)[1].gradient[0], numerical, rtol=0, atol=1e-6)
 
 
 def test_hessian_equals_differences_of_the_gradient():
     R = sample(4, 9, 100)
     uniquenesses = np.random.default_rng(4).uniform(0.2, 0.9, 9)
     numerical = [
-        (_Spectrum.of(R, uniquenesses + step, 3).gradient - _Spectrum.of(R, uniquenesses - step, 3).gradient) / 2e-5
+        (residuals(R, uniquenesses + step, 3)[1].gradient[0] - residuals(R, uniquenesses - step, 3)[1].gradient[0])
+        / 2e-5
         for step in 1e-5 * np.eye(9)
     ]
-    np.testing.assert_allclose(_Spectrum.of(R, uniquenesses, 3).hessian(), numerical, rtol=0, atol=1e-6)
+    problem, point = residuals(R, uniquenesses, 3)
+    np.testing.assert_allclose(problem.hessian(point)[0], numerical, rtol=0, atol=1e-6)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), p=st.integers(5, 12), n_factors=st.integers(1, 3), warm=st.booleans())
+def test_many_at_once_are_each_on_its_own(seed, p, n_factors, warm):
+    """Whatever else is in the batch: well behaved matrices, indefinite ones, duplicated items, no structure at all."""
+    rng = np.random.default_rng(seed)
+    twins = sample(seed, p, 40)
+    twins[:, 0], twins[0] = twins[:, 1], twins[1]
+    twins[0, 0] = twins[0, 1] = twins[1, 0] = 1.0
+    noise = rng.uniform(-0.4, 0.4, (p, p))
+    indefinite = (noise + noise.T) / 2 * ~np.eye(p, dtype=bool) + np.eye(p)
+    batch = np.stack([sample(seed, p, 60), sample(seed + 1, p, 3), twins, indefinite, np.eye(p), np.ones((p, p))])
+    start = rng.uniform(0.2, 0.8, p) if warm else None
+    together = minres(batch.reshape(2, 3, p, p), n_factors, start)
+    assert together.loadings.shape == (2, 3, p, n_factors)
+    assert together.uniquenesses.shape == (2, 3, p)
+    for i, R in enumerate(batch):
+        alone = minres(R, n_factors, start)
+        place = np.unravel_index(i, (2, 3))
+        np.testing.assert_allclose(together.uniquenesses[place], alone.uniquenesses, rtol=0, atol=1e-9)
+        assert together.converged[place] == alone.converged
+        assert np.isfinite(together.loadings[place]).all()
+
+
+def test_an_empty_batch_is_an_empty_answer():
+    assert minres(np.empty((0, 6, 6)), 2).loadings.shape == (0, 6, 2)
+
+
+def test_a_thousand_resamples_take_under_a_second(reference):
+    R = reference.correlation("bfi", "pearson")
+    rng = np.random.default_rng(1)
+    noise = 0.02 * rng.standard_normal((1000, 25, 25)) * ~np.eye(25, dtype=bool)
+    batch = R + (noise + noise.swapaxes(1, 2)) / 2
+    full = minres(R, 5)
+    began = time.process_time()
+    found = minres(batch, 5, full.uniquenesses)
+    assert time.process_time() - began < 1
+    assert found.converged.all()
+    assert found.n_steps.max() <= 5
 
 
 def test_convergence_is_quadratic():
@@ -111,4 +161,6 @@ def test_impossible_numbers_of_factors(n_factors):
 
 
 def test_it_prints_itself():
-    assert str(minres(sample(7, 6, 100), 1)).startswith("minres: 1 factors of 6 items, converged in ")
+    assert str(minres(sample(7, 6, 100), 1)).startswith("1 factors of 6 items, converged in ")
+    many = minres(np.stack([sample(seed, 6, 100) for seed in (7, 8)]), 1)
+    assert str(many) == "1 factors of 6 items, 2 of 2 solutions converged"
