@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _TOLERANCE = 1e-5  # Frobenius norm of the projected gradient: loadings within about 1e-4 of the optimum
 _MAX_STEPS = 500
-_MAX_HALVINGS = 10
+_MAX_HALVINGS = 20
+_FLAT = 1e-8  # determinant of axes of unit length
 _LEAST_RANK = 1e-6
 """Of the smallest singular value of loadings relative to the largest, below which they are not rotated."""
 
@@ -176,9 +177,11 @@ def _project(
 def _at(A: FloatArray, T: FloatArray, criterion: Criterion, *, oblique: bool) -> tuple[FloatArray, FloatArray]:
     """Value of the criterion at the axes T, and its gradient projected on what keeps them of unit length, or square."""
     if oblique:
-        inverse = np.linalg.inv(T)
+        flat = np.abs(np.linalg.det(T)) < _FLAT  # too long a step has made two axes one
+        inverse = np.linalg.inv(np.where(flat[:, None, None], np.eye(T.shape[1]), T))
         L = A @ inverse.swapaxes(1, 2)
         value, slope = criterion(L)
+        value = np.where(flat, np.inf, value)
         G = -(L.swapaxes(1, 2) @ slope @ inverse).swapaxes(1, 2)
         return value, G - T * (T * G).sum(axis=1, keepdims=True)
     value, slope = criterion(A @ T)

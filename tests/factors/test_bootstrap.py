@@ -23,7 +23,7 @@ def planted(seed: int, n: int = 300, loading: float = 0.7) -> tuple[np.ndarray, 
 
 
 def test_standard_deviations_equal_psych_and_it_takes_less_than_two_and_a_half_seconds(reference):
-    """psych has 100 resamples: each of its standard deviations is known to 7 % (4 of them allowed), the average to 3 %."""
+    """psych has 100 resamples: each of its standard deviations is known to 7 % (4 of them allowed), the mean to 3 %."""
     scores = reference.scores("bfi")
     theirs = reference.read("bfi", "bootstrap_loadings")
     solution = fit_factors(pearson(scores).matrix, 5)
