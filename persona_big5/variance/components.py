@@ -31,6 +31,8 @@ class Component:
         Estimate / sum of the estimates; NaN where all are 0.
     share_ci_low, share_ci_high
         Ends of the 95 % interval of the share, within 0 and 1; NaN where none could be had.
+    ci_low_raw, ci_high_raw
+        The interval's ends before truncation at 0: by these its coverage is judged.
     """
 
     estimate: float
@@ -40,15 +42,23 @@ class Component:
     share: float
     share_ci_low: float
     share_ci_high: float
+    ci_low_raw: float
+    ci_high_raw: float
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A ratio of components with its 95 % interval, not below 0 (NaN where none could be had)."""
+    """A ratio of components with its 95 % interval, not below 0 (NaN where none could be had).
+
+    ``p_equal_one`` is the two-sided p value that numerator and denominator are the same: a t test of their difference
+    (untruncated) with the jackknife's variance, for the ratio itself has no variance where the denominator may be 0. NaN
+    where nothing was resampled.
+    """
 
     estimate: float
     ci_low: float
     ci_high: float
+    p_equal_one: float
 
 
 def at_least_zero(value: float) -> float:
@@ -57,10 +67,10 @@ def at_least_zero(value: float) -> float:
 
 
 def shares(raw: FloatArray) -> FloatArray:
-    """Each component, truncated at 0, as a share of their sum (NaN where all are 0)."""
+    """Each component along the last axis, truncated at 0, as a share of their sum (NaN where all are 0)."""
     kept = np.maximum(raw, 0.0)
-    total = kept.sum()
-    return kept / total if total > 0 else np.full_like(kept, np.nan)
+    total = kept.sum(axis=-1, keepdims=True)
+    return np.asarray(np.divide(kept, total, out=np.full_like(kept, np.nan), where=total > 0))
 
 
 def component_table(
@@ -86,11 +96,8 @@ def component_table(
     without_interval
         Effects that get no interval: main effects of facets that were not resampled.
     """
-    low, high = interval(raw, replicates)
-    for name, variance in cell_variance.items():
-        i = names.index(name)
-        one = Replicates({facet: rows[:, i] for facet, rows in replicates.by_facet.items()})
-        low[i], high[i] = interval(raw[i], one, cell_variance=np.asarray(variance))
+    of_cells = np.array([cell_variance.get(name, 0.0) for name in names])
+    low, high = interval(raw, replicates, cell_variance=of_cells)
     share = shares(raw)
     share_low, share_high = interval(share, replicates.map(shares))
     for name in set(without_interval) & set(names):
@@ -105,6 +112,8 @@ def component_table(
             share=float(share[i]),
             share_ci_low=float(np.clip(share_low[i], 0, 1)),
             share_ci_high=float(np.clip(share_high[i], 0, 1)),
+            ci_low_raw=float(low[i]),
+            ci_high_raw=float(high[i]),
         )
         for i, name in enumerate(names)
     }

@@ -8,7 +8,8 @@ observations are read once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import scipy.sparse
@@ -25,6 +26,32 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int64]
 
 
+MOST_MARKS = 1 << 25
+"""Combinations of codes up to which the distinct ones are marked in a table, not sorted."""
+DENSE = 16
+"""Combinations per row up to which marking is quicker than sorting."""
+BLOCK = 1 << 20
+"""Rows worked on at once where there are millions."""
+
+
+class Coarser(NamedTuple):
+    """A coarser grouping of G' groups.
+
+    Attributes
+    ----------
+    grouping
+        Its groups, in lexicographic order of their codes.
+    codes
+        Number of each finer group in it, shape (G,).
+    add
+        Sums an array (G, *shape) to (G', *shape).
+    """
+
+    grouping: Grouping
+    codes: IntArray
+    add: Callable[[FloatArray], FloatArray]
+
+
 class Grouping:
     """Which groups there are, and how they fall into coarser groups.
 
@@ -35,30 +62,22 @@ class Grouping:
     def __init__(self, columns: Sequence[str], levels: IntArray) -> None:
         self.columns = tuple(columns)
         self.levels = levels
-        self._coarser: dict[frozenset[str], tuple[Grouping, IntArray, Callable[[FloatArray], FloatArray]]] = {}
+        self._coarser: dict[frozenset[str], Coarser] = {}
 
     def __len__(self) -> int:
         return len(self.levels)
 
-    def coarser(self, columns: Collection[str]) -> tuple[Grouping, IntArray, Callable[[FloatArray], FloatArray]]:
-        """Group by ``columns`` only.
-
-        Returns
-        -------
-        grouping
-            The coarser grouping, of G' groups.
-        codes
-            Number of each group in it, shape (G,).
-        add
-            Sums an array (G, *shape) to (G', *shape).
-        """
+    def coarser(self, columns: Collection[str]) -> Coarser:
+        """Group by ``columns`` only. Of millions of groups it is worked out again each time rather than kept."""
         key = frozenset(columns)
-        if key not in self._coarser:
-            kept = [i for i, column in enumerate(self.columns) if column in key]
-            codes, levels = distinct_rows(self.levels[:, kept])
-            grouping = Grouping([self.columns[i] for i in kept], levels)
-            self._coarser[key] = (grouping, codes, summing(codes, len(levels)))
-        return self._coarser[key]
+        if key in self._coarser:
+            return self._coarser[key]
+        kept = [i for i, column in enumerate(self.columns) if column in key]
+        codes, levels = distinct_rows(self.levels[:, kept])
+        found = Coarser(Grouping([self.columns[i] for i in kept], levels), codes, summing(codes, len(levels)))
+        if len(self) <= BLOCK:
+            self._coarser[key] = found
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +98,22 @@ class GroupSums:
         Sums of the first variable over those observations, (G, *shape).
     products
         Sum of their products, (G, *shape).
+    other
+        Sums of the second variable, (G, *shape); None where it is the first (shape ``(items,)``), or the first's with
+        the pair turned round (shape ``(items, items)``).
     """
 
     grouping: Grouping
     n: FloatArray
     left: FloatArray
     products: FloatArray
+    other: FloatArray | None = None
 
     @property
     def right(self) -> FloatArray:
-        """Sums of the second variable: the first's with the pair turned round, or itself where there is but one."""
+        """Sums of the second variable."""
+        if self.other is not None:
+            return self.other
         return self.left.swapaxes(1, 2) if self.left.ndim == 3 else self.left
 
     @property
@@ -112,7 +137,8 @@ class GroupSums:
     def by(self, columns: Collection[str]) -> GroupSums:
         """Add the groups up to the coarser grouping by ``columns``, a subset of this one's."""
         grouping, _, add = self.grouping.coarser(columns)
-        return GroupSums(grouping, add(self.n), add(self.left), add(self.products))
+        other = None if self.other is None else add(self.other)
+        return GroupSums(grouping, add(self.n), add(self.left), add(self.products), other)
 
     def centred(self) -> GroupSums:
         """Subtract the overall mean of each variable: components stay what they are, and large means cost no digits."""
@@ -130,38 +156,79 @@ class GroupSums:
 
 
 def distinct_rows(codes: IntArray) -> tuple[IntArray, IntArray]:
-    """Tell the distinct rows of ``codes`` (N, c) apart.
+    """Tell the distinct rows of ``codes`` (N, c), no negative ones, apart.
 
     Returns
     -------
     number
-        Which distinct row each row is, shape (N,).
+        Which distinct row each row is, shape (N,); of half the width where there are millions.
     levels
-        The distinct rows in lexicographic order, shape (G, c).
+        The distinct rows in lexicographic order, shape (G, c), of the type of ``codes``.
     """
-    if codes.shape[1] == 0:
-        return np.zeros(len(codes), dtype=np.int64), np.zeros((1, 0), dtype=np.int64)
-    sizes = codes.max(axis=0, initial=0) + 1
-    flat = np.ravel_multi_index(tuple(codes.T), tuple(int(size) for size in sizes))
-    values, inverse = np.unique(flat, return_inverse=True)
-    levels = np.stack(np.unravel_index(values, tuple(int(size) for size in sizes)), axis=1).astype(np.int64)
-    return inverse.astype(np.int64), levels
+    n, n_columns = codes.shape
+    kind = np.int32 if n > BLOCK else np.int64
+    if n == 0 or n_columns == 0:
+        return np.zeros(n, dtype=kind), np.zeros((min(n, 1) if n_columns else 1, n_columns), dtype=codes.dtype)
+    sizes = [int(size) + 1 for size in codes.max(axis=0)]
+    space = prod(sizes)
+    if space > min(MOST_MARKS, DENSE * n + BLOCK // DENSE):
+        return _distinct_by_sorting(codes, sizes, kind)
+    marks = np.zeros(space, dtype=bool)
+    blocks = [slice(start, start + BLOCK) for start in range(0, n, BLOCK)]
+    for block in blocks:
+        marks[_flat(codes[block], sizes)] = True
+    present = np.flatnonzero(marks)
+    place = np.empty(space, dtype=kind)
+    place[present] = np.arange(len(present))
+    number = np.empty(n, dtype=kind)
+    for block in blocks:
+        number[block] = place[_flat(codes[block], sizes)]
+    return number, _unflat(present, sizes).astype(codes.dtype)
+
+
+def _distinct_by_sorting(codes: IntArray, sizes: list[int], kind: type) -> tuple[IntArray, IntArray]:
+    if prod(sizes) >= np.iinfo(np.int64).max:
+        levels, number = np.unique(codes, axis=0, return_inverse=True)
+        return number.reshape(-1).astype(kind), levels
+    values, number = np.unique(_flat(codes, sizes), return_inverse=True)
+    return number.astype(kind), _unflat(values, sizes).astype(codes.dtype)
+
+
+def _flat(codes: IntArray, sizes: list[int]) -> IntArray:
+    """Number each row of ``codes`` by its place among all combinations of codes."""
+    flat = codes[:, 0].astype(np.int64)
+    for column, size in enumerate(sizes[1:], start=1):
+        flat *= size
+        flat += codes[:, column]
+    return flat
+
+
+def _unflat(flat: IntArray, sizes: list[int]) -> IntArray:
+    return np.stack(np.unravel_index(flat, tuple(sizes)), axis=1)
 
 
 def summing(codes: IntArray, n_groups: int) -> Callable[[FloatArray], FloatArray]:
     """Make a function that sums rows by code, from (N, *shape) to (n_groups, *shape)."""
-    indicator = scipy.sparse.csr_matrix(
-        (np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(n_groups, len(codes))
-    )
+    n = len(codes)
 
     def add(values: FloatArray) -> FloatArray:
-        return np.asarray(indicator @ values.reshape(len(values), -1)).reshape(n_groups, *values.shape[1:])
+        columns = values.reshape(n, -1)
+        if columns.shape[1] > 1:
+            indicator = scipy.sparse.csc_matrix((np.ones(n), codes, np.arange(n + 1)), shape=(n_groups, n))
+            return np.asarray(indicator @ columns).reshape(n_groups, *values.shape[1:])
+        total = np.zeros(n_groups)
+        for start in range(0, n, BLOCK):
+            block = slice(start, start + BLOCK)
+            total += np.bincount(codes[block], columns[block, 0], n_groups)
+        return total.reshape(n_groups, *values.shape[1:])
 
     return add
 
 
 def codes_of(frame: pd.DataFrame, columns: Sequence[str]) -> IntArray:
     """Code the values of columns as integers (N, n_columns), in order of first appearance.
+
+    Categories keep their own codes, in as few bytes as they have: so do tables of millions of rows fit in memory.
 
     Raises
     ------
@@ -170,15 +237,18 @@ def codes_of(frame: pd.DataFrame, columns: Sequence[str]) -> IntArray:
     """
     import pandas as pd
 
-    coded = np.empty((len(frame), len(columns)), dtype=np.int64)
-    for i, column in enumerate(columns):
-        codes, _ = pd.factorize(frame[column], sort=False)
-        if (codes < 0).any():
-            raise DataError(
-                f"column '{column}' has {int((codes < 0).sum())} missing values; every row needs a value there"
-            )
-        coded[:, i] = codes
-    return coded
+    coded = []
+    for column in columns:
+        values = frame[column]
+        categories = isinstance(values.dtype, pd.CategoricalDtype)
+        codes = values.cat.codes.to_numpy() if categories else pd.factorize(values, sort=False)[0]
+        if (missing := int((codes < 0).sum())) > 0:
+            raise DataError(f"column '{column}' has {missing} missing values; every row needs a value there")
+        coded.append(codes)
+    matrix = np.empty((len(frame), len(columns)), dtype=np.result_type(np.int8, *coded), order="F")
+    for i, codes in enumerate(coded):
+        matrix[:, i] = codes
+    return matrix
 
 
 def sums_of_scores(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> GroupSums:
@@ -200,6 +270,8 @@ def add_up(
     sums of squares.
     """
     groups, levels = distinct_rows(codes)
+    if len(levels) == len(codes):
+        return GroupSums(Grouping(columns, codes), n, totals, squares)
     add = summing(groups, len(levels))
     return GroupSums(Grouping(columns, levels), add(n), add(totals), add(squares))
 

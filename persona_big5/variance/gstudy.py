@@ -15,7 +15,7 @@ import numpy as np
 from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.variance.components import Component, component_lines, component_table
 from persona_big5.variance.design import RESIDUAL, Effect, Facet, crossing, identified_effects
-from persona_big5.variance.groups import GroupSums, add_up, codes_of, group_sums
+from persona_big5.variance.groups import GroupSums, add_up, codes_of
 from persona_big5.variance.jackknife import leave_one_out, resampled_facets
 from persona_big5.variance.moments import moment_equations
 
@@ -155,7 +155,7 @@ def g_study(
     names = list(solution)
     raw = np.array([values[0] for values in solution.values()])
     resampled = resampled_facets(sums, [facet.column for facet in design if not facet.nested_in])
-    replicates = leave_one_out(sums, effects, resampled, lambda s: np.array([values[0] for values in s.values()]))
+    replicates = leave_one_out(sums, effects, resampled, lambda s: np.stack([v[:, 0] for v in s.values()], axis=1))
     fixed = [facet.name for facet in design if not {facet.column, *facet.nested_in} & set(resampled)]
     components = component_table(names, raw, replicates, cell_variance={}, without_interval=fixed)
     numbers = _n_conditions(sums, design)
@@ -185,11 +185,13 @@ def _sums(frame: pd.DataFrame, columns: Sequence[str], score: str) -> GroupSums:
             f"no column {', '.join(map(repr, missing))}; the table has {', '.join(map(repr, frame.columns))}"
         )
     if summed:
-        table = frame
-    else:  # the mean is taken off before squaring, so that it costs no digits
-        table = group_sums(frame[needed].assign(**{score: frame[score] - frame[score].mean()}), columns, score)
-    n, totals, squares = (table[column].to_numpy(dtype=float)[:, None] for column in SUMMED)
-    return add_up(codes_of(table, columns), columns, n, totals, squares).centred()
+        n, totals, squares = (frame[column].to_numpy(dtype=float)[:, None] for column in SUMMED)
+        return add_up(codes_of(frame, columns), columns, n, totals, squares).centred()
+    answered = frame[score].notna().to_numpy()
+    kept = frame if answered.all() else frame[answered]
+    values = kept[score].to_numpy(dtype=float)[:, None]
+    values = values - values.mean()  # so that a large mean costs no digits when it is squared
+    return add_up(codes_of(kept, columns), columns, np.broadcast_to(1.0, values.shape), values, values**2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.stats
 
-from persona_big5.variance.moments import moment_equations
+from persona_big5.variance.moments import without_each_level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,8 +37,8 @@ class Replicates:
     by_facet: dict[str, FloatArray]
 
     def map(self, statistic: Callable[[FloatArray], FloatArray]) -> Replicates:
-        """Apply a function of the statistic to one replicate at a time."""
-        return Replicates({facet: np.stack([statistic(row) for row in rows]) for facet, rows in self.by_facet.items()})
+        """Apply a function that keeps the first axis, the levels left out."""
+        return Replicates({facet: statistic(rows) for facet, rows in self.by_facet.items()})
 
 
 def resampled_facets(sums: GroupSums, facets: Sequence[str]) -> list[str]:
@@ -68,25 +68,23 @@ def leave_one_out(
         Columns of ``sums`` to resample (see :func:`resampled_facets`); an llm goes with its variants because they carry
         its code.
     statistic
-        From the components by name to an array of fixed shape.
+        From the components by name, each (n_levels, *shape), to an array (n_levels, ...), one row per level left out.
     """
-    replicates: dict[str, FloatArray] = {}
-    for facet in facets:
-        left_out = (sums.without(facet, int(level)) for level in _levels(sums, facet))
-        replicates[facet] = np.stack([statistic(moment_equations(rest, effects).solve()) for rest in left_out])
-    return Replicates(replicates)
+    return Replicates(
+        {facet: statistic(moments.solve()) for facet, moments in without_each_level(sums, effects, facets).items()}
+    )
 
 
-def interval(
-    estimate: FloatArray, replicates: Replicates, *, cell_variance: FloatArray | None = None
-) -> tuple[FloatArray, FloatArray]:
-    """Give the ends of the 95 % interval, of the shape of ``estimate``, untruncated; NaN where nothing was resampled.
+def sampling_variance(
+    replicates: Replicates, *, cell_variance: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray] | None:
+    """Sampling variance of a statistic and its degrees of freedom, of the statistic's shape; None: nothing resampled.
 
     ``cell_variance`` is the sampling variance that belongs to single cells; it is taken off once where two facets are
     resampled, never below the larger of the two facets' own variances.
     """
     if not replicates.by_facet:
-        return np.full_like(estimate, np.nan), np.full_like(estimate, np.nan)
+        return None
     variances, freedoms = [], []
     for rows in replicates.by_facet.values():
         n = len(rows)
@@ -94,14 +92,37 @@ def interval(
         freedoms.append(n - 1)
     stacked = np.stack(variances)
     total = stacked.sum(axis=0)
-    weights = np.asarray(freedoms, dtype=float).reshape(-1, *(1,) * estimate.ndim)
+    weights = np.asarray(freedoms, dtype=float).reshape(-1, *(1,) * (stacked.ndim - 1))
     with np.errstate(divide="ignore", invalid="ignore"):
         df = total**2 / (stacked**2 / weights).sum(axis=0)
     df = np.where(np.isfinite(df), df, min(freedoms))
     if cell_variance is not None and len(variances) == 2:
         total = np.maximum(total - cell_variance, stacked.max(axis=0))
-    half = scipy.stats.t.ppf(0.975, df) * np.sqrt(total)
+    return total, df
+
+
+def interval(
+    estimate: FloatArray, replicates: Replicates, *, cell_variance: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Give the ends of the 95 % interval, of the shape of ``estimate``, untruncated; NaN where nothing was resampled.
+
+    ``cell_variance`` as in :func:`sampling_variance`.
+    """
+    found = sampling_variance(replicates, cell_variance=cell_variance)
+    if found is None:
+        return np.full_like(estimate, np.nan), np.full_like(estimate, np.nan)
+    variance, df = found
+    half = scipy.stats.t.ppf(0.975, df) * np.sqrt(variance)
     return estimate - half, estimate + half
+
+
+def p_zero(estimate: float, replicates: Replicates) -> float:
+    """Two-sided p value that a statistic is 0, by t with the jackknife's variance; NaN where that is 0 or not to be had."""
+    found = sampling_variance(replicates)
+    if found is None or not found[0] > 0:
+        return float("nan")
+    variance, df = found
+    return float(2 * scipy.stats.t.sf(abs(estimate) / np.sqrt(variance), df))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from persona_big5.errors import NotEstimableError
 from persona_big5.variance.components import Component, Ratio, at_least_zero, component_lines, component_table
 from persona_big5.variance.design import crossing, identified_effects
 from persona_big5.variance.groups import sums_of_scores
-from persona_big5.variance.jackknife import FEW_LEVELS, cell_variance, interval, leave_one_out, resampled_facets
+from persona_big5.variance.jackknife import FEW_LEVELS, cell_variance, interval, leave_one_out, p_zero, resampled_facets
 from persona_big5.variance.moments import moment_equations
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def level_components(scores: FloatArray, codes: IntArray, facets: Sequence[Facet
         raise NotEstimableError("answers are missing so that no item's variance components can be told apart")
 
     def averaged_over_items(components: Mapping[str, FloatArray]) -> FloatArray:
-        return np.array([_mean_of_known(values[defined]) for values in components.values()])
+        return np.stack([_mean_of_known(values[..., defined]) for values in components.values()], axis=-1)
 
     averaged = averaged_over_items(solution)
     resampled = resampled_facets(sums, [facet.column for facet in facets if not facet.nested_in])
@@ -143,9 +143,11 @@ def level_components(scores: FloatArray, codes: IntArray, facets: Sequence[Facet
     )
 
 
-def _mean_of_known(values: FloatArray) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else float("nan")
+def _mean_of_known(values: FloatArray) -> FloatArray:
+    """Mean over the last axis of what is not NaN; NaN where nothing is."""
+    known = np.isfinite(values)
+    n = known.sum(axis=-1)
+    return np.asarray(np.where(n > 0, np.where(known, values, 0.0).sum(axis=-1) / np.maximum(n, 1), np.nan))
 
 
 def _why_run_is_no_noise(sums: GroupSums) -> str:
@@ -168,11 +170,19 @@ def _run_to_persona(names: Sequence[str], averaged: FloatArray, replicates: Repl
 
     def ratio(components: FloatArray) -> FloatArray:
         kept = np.maximum(components, 0.0)
-        return np.asarray(kept[-1] / kept[persona].sum())
+        return np.asarray(kept[..., -1] / kept[..., persona].sum(axis=-1))
+
+    def difference(components: FloatArray) -> FloatArray:
+        return np.asarray(components[..., -1] - components[..., persona].sum(axis=-1))
 
     if not persona or np.maximum(averaged[persona], 0.0).sum() == 0:
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
         low, high = interval(ratio(averaged), replicates.map(ratio))
-    smallest, _ = interval(averaged[persona].sum(), replicates.map(lambda row: np.asarray(row[persona].sum())))
-    return Ratio(float(ratio(averaged)), at_least_zero(float(low)), float(high) if smallest > 0 else float("nan"))
+    smallest, _ = interval(averaged[persona].sum(), replicates.map(lambda rows: rows[..., persona].sum(axis=-1)))
+    return Ratio(
+        float(ratio(averaged)),
+        at_least_zero(float(low)),
+        float(high) if smallest > 0 else float("nan"),
+        p_zero(float(difference(averaged)), replicates.map(difference)),
+    )

@@ -17,6 +17,7 @@ import numpy as np
 
 from persona_big5.errors import NotEstimableError
 from persona_big5.variance.design import RESIDUAL
+from persona_big5.variance.margins import Margins, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,19 +52,17 @@ class Moments:
 
         A quantity whose equations are singular, or cannot be set up for want of answers, is NaN.
         """
-        shape = np.broadcast_shapes(self.matrix.shape[2:], self.sums.shape[1:])
         matrix = np.moveaxis(self.matrix, (0, 1), (-2, -1))
-        sums = np.moveaxis(np.broadcast_to(self.sums, (len(self.names), *shape)), 0, -1)
-        known = np.asarray(np.isfinite(matrix).all(axis=(-2, -1)) & np.isfinite(sums).all(axis=-1))
+        known = np.asarray(np.isfinite(matrix).all(axis=(-2, -1)))
         matrix = np.where(known[..., None, None], matrix, 0.0)
         scale = np.abs(matrix).max(axis=-1, keepdims=True)
         scale = np.where(scale == 0, 1.0, scale)
-        singular_values = np.linalg.svd(matrix / scale, compute_uv=False)
+        left, singular_values, right = np.linalg.svd(matrix / scale)
         sound = known & (singular_values[..., -1] > SINGULAR * singular_values[..., 0])
-        safe = np.where(sound[..., None, None], matrix / scale, np.eye(len(self.names)))
-        solved = np.linalg.solve(safe, (sums / scale[..., 0])[..., None])[..., 0]
-        solution = np.where(sound[..., None], np.asarray(solved, dtype=np.float64), np.nan)
-        return {name: solution[..., i] for i, name in enumerate(self.names)}
+        inverted = 1.0 / np.where(sound[..., None], singular_values, np.nan)
+        inverse = (right.swapaxes(-1, -2) * inverted[..., None, :]) @ (left.swapaxes(-1, -2) / scale.swapaxes(-1, -2))
+        solution = np.einsum("...ij,j...->i...", inverse, self.sums)
+        return dict(zip(self.names, solution, strict=True))
 
 
 def moment_equations(sums: GroupSums, effects: Sequence[Effect]) -> Moments:
@@ -78,9 +77,7 @@ def moment_equations(sums: GroupSums, effects: Sequence[Effect]) -> Moments:
     """
     if sums.n.sum(axis=0).max() < 2:
         raise NotEstimableError("fewer than two answers: no variance can be computed")
-    grouped = _group(sums, effects)
-    names = (*(effect.name for effect in effects), RESIDUAL)
-    return Moments(names, _coefficients(sums, grouped, effects), _moments(sums, grouped, effects))
+    return _equations(Totals(_margins(sums, effects), None), effects)
 
 
 def same_design(moments: Moments, sums: GroupSums, effects: Sequence[Effect]) -> Moments:
@@ -88,51 +85,48 @@ def same_design(moments: Moments, sums: GroupSums, effects: Sequence[Effect]) ->
 
     The coefficients of ``moments`` are taken over.
     """
-    return Moments(moments.names, moments.matrix, _moments(sums, _group(sums, effects), effects))
+    return Moments(moments.names, moments.matrix, _sums_of_squares(Totals(_margins(sums, effects), None), effects))
 
 
-def _moments(sums: GroupSums, grouped: dict[frozenset[str], GroupSums], effects: Sequence[Effect]) -> FloatArray:
-    correction = sums.correction()
-    rows = [grouped[effect.columns].sum_of_mean_products() - correction for effect in effects]
-    return np.stack([*rows, sums.products.sum(axis=0) - correction])
+def without_each_level(sums: GroupSums, effects: Sequence[Effect], facets: Sequence[str]) -> dict[str, Moments]:
+    """Set up the equations with each level of each facet left out in turn, in order of the levels' codes.
 
-
-def _coefficients(sums: GroupSums, grouped: dict[frozenset[str], GroupSums], effects: Sequence[Effect]) -> FloatArray:
-    total = sums.n.sum(axis=0)
-    matrix = np.empty((len(effects) + 1, len(effects) + 1, *total.shape))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        of_mean = [(grouped[f.columns].n ** 2).sum(axis=0) / total for f in effects]
-        for i, e in enumerate(effects):
-            for j, f in enumerate(effects):
-                matrix[i, j] = _expected(grouped, e, f) - of_mean[j]
-            matrix[i, -1] = (grouped[e.columns].n > 0).sum(axis=0) - 1.0
-    for j in range(len(effects)):
-        matrix[-1, j] = total - of_mean[j]
-    matrix[-1, -1] = total - 1.0
-    return matrix
-
-
-def _group(sums: GroupSums, effects: Sequence[Effect]) -> dict[frozenset[str], GroupSums]:
-    """Group sums of every effect and of every union of two, each from the smallest table that holds its columns."""
-    wanted = {e.columns | f.columns for e in effects for f in effects}
-    tables = {sums.columns: sums}
-    for columns in sorted(wanted, key=lambda columns: (-len(columns), sorted(columns))):
-        if columns not in tables:
-            smallest = min((t for c, t in tables.items() if columns < c), key=lambda table: len(table.grouping))
-            tables[columns] = smallest.by(columns)
-    return tables
-
-
-def _expected(grouped: dict[frozenset[str], GroupSums], e: Effect, f: Effect) -> FloatArray:
-    """Coefficient of the component of f in the uncorrected sum of squares of e.
-
-    Sum over g in e of (sum over h in f of n_gh^2) / n_g.
+    The matrices are (E + 1, E + 1, n_levels, *shape), the sums (E + 1, n_levels, *shape). Every number is the one of
+    all answers plus what changes in the groups that a level touches, so that all levels together cost about what one
+    does.
     """
-    of_e = grouped[e.columns]
-    if f.columns <= e.columns:
-        return np.asarray(of_e.n.sum(axis=0))
-    joint = grouped[e.columns | f.columns]
-    if joint.n.max() <= 1:
-        return np.asarray((of_e.n > 0).sum(axis=0), dtype=np.float64)
-    _, _, add = joint.grouping.coarser(e.columns)
-    return np.asarray(np.nansum(add(joint.n**2) / of_e.n, axis=0))
+    margins = _margins(sums, effects, facets)
+    return {facet: _equations(Totals(margins, facet), effects) for facet in facets}
+
+
+def _margins(sums: GroupSums, effects: Sequence[Effect], facets: Sequence[str] = ()) -> Margins:
+    margins = Margins(sums)
+    unions = {e.columns | f.columns for e in effects for f in effects}
+    margins.prepare(unions | {union | {facet} for union in unions for facet in facets})
+    return margins
+
+
+def _equations(totals: Totals, effects: Sequence[Effect]) -> Moments:
+    names = (*(effect.name for effect in effects), RESIDUAL)
+    return Moments(names, _coefficients(totals, effects), _sums_of_squares(totals, effects))
+
+
+def _sums_of_squares(totals: Totals, effects: Sequence[Effect]) -> FloatArray:
+    correction = totals.of_mean_products(frozenset())
+    rows = [totals.of_mean_products(effect.columns) - correction for effect in effects]
+    return np.stack([*rows, totals.of_products() - correction])
+
+
+def _coefficients(totals: Totals, effects: Sequence[Effect]) -> FloatArray:
+    n = totals.of_observations()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_mean = [totals.of_squared_counts(f.columns) / n for f in effects]
+    matrix = np.empty((len(effects) + 1, len(effects) + 1, *n.shape))
+    for i, e in enumerate(effects):
+        for j, f in enumerate(effects):
+            matrix[i, j] = totals.expected(e.columns, f.columns) - of_mean[j]
+        matrix[i, -1] = totals.of_groups(e.columns) - 1.0
+    for j in range(len(effects)):
+        matrix[-1, j] = n - of_mean[j]
+    matrix[-1, -1] = n - 1.0
+    return matrix

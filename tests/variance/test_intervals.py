@@ -63,7 +63,7 @@ def test_leaving_a_level_out_is_estimating_without_its_rows():
     scores = random.normal(size=(15, 1)) + random.normal(size=(5, 1))[persona]
     effects = [Effect("persona", frozenset({"persona"}))]
     sums = sums_of_scores(scores, persona[:, None], ["persona"])
-    found = leave_one_out(sums, effects, ["persona"], lambda s: np.array([values[0] for values in s.values()]))
+    found = leave_one_out(sums, effects, ["persona"], lambda s: np.stack([v[:, 0] for v in s.values()], axis=1))
     for level in range(5):
         kept = scores[persona != level].reshape(4, 3)
         within = kept.var(axis=1, ddof=1).mean()

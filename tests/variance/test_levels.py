@@ -261,7 +261,7 @@ def test_intervals_of_runs_and_cells_take_off_the_variance_of_their_own_cells():
         sums,
         level_effects(FACETS),
         ["llm", "persona"],
-        lambda solution: np.array([values.mean() for values in solution.values()]),
+        lambda solution: np.stack([values.mean(axis=1) for values in solution.values()], axis=1),
     )
     own = cell_variance(sums, "persona")
     for i, name, variance in ((2, "llm:persona", own.full_cell), (3, "run", own.residual)):

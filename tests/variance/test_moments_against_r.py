@@ -222,7 +222,7 @@ COLUMNS = {"p": ["p"], "p:item": ["p", "item"], "residual": ["p", "item", "run"]
 
 def component(estimate):
     nan = float("nan")
-    return Component(estimate, estimate, nan, nan, nan, nan, nan)
+    return Component(estimate, estimate, nan, nan, nan, nan, nan, nan, nan)
 
 
 def test_cheapest_design_is_the_one_with_fewest_calls(shared):

@@ -1,0 +1,171 @@
+"""Group sums of one table by every set of columns that is asked for, each worked out once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from persona_big5.variance.groups import BLOCK, summing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from persona_big5.variance.groups import FloatArray, GroupSums, IntArray
+
+
+class Margins:
+    """Sums of a table by any of its columns, from the smallest table at hand that holds them.
+
+    ``finest`` are the group sums by all columns.
+    """
+
+    def __init__(self, finest: GroupSums) -> None:
+        self.columns = finest.columns
+        self._tables: dict[frozenset[str], GroupSums] = {finest.columns: finest}
+        self._single: dict[frozenset[str], bool] = {}
+
+    def prepare(self, wanted: Iterable[frozenset[str]]) -> None:
+        """Work out the sums by each set of columns, the larger sets first, so that the smaller come from them."""
+        for columns in sorted(set(wanted), key=lambda columns: (-len(columns), sorted(columns))):
+            self.by(columns)
+
+    def by(self, columns: frozenset[str]) -> GroupSums:
+        """Sums by ``columns``."""
+        if columns not in self._tables:
+            smallest = min((t for c, t in self._tables.items() if columns < c), key=lambda table: len(table.grouping))
+            self._tables[columns] = smallest.by(columns)
+        return self._tables[columns]
+
+    def codes(self, finer: frozenset[str], columns: frozenset[str]) -> IntArray:
+        """Number of each group by ``finer`` among the groups by ``columns``, a subset of it."""
+        if finer == columns:
+            return np.arange(len(self.by(finer).grouping))
+        return self.by(finer).grouping.coarser(columns).codes
+
+    def single(self, columns: frozenset[str]) -> bool:
+        """Whether no group by ``columns`` holds more than one observation."""
+        if columns not in self._single:
+            self._single[columns] = bool(self.by(columns).n.max() <= 1)
+        return self._single[columns]
+
+
+class Totals:
+    """Totals over the groups of tables: of all answers, or with each level of a facet left out in turn.
+
+    Shapes are ``shape`` without a facet and (n_levels, *shape) with one, in order of the levels' codes.
+    """
+
+    def __init__(self, margins: Margins, facet: str | None) -> None:
+        self._margins = margins
+        self._facet = frozenset() if facet is None else frozenset({facet})
+        self._found: dict[object, FloatArray] = {}
+
+    def of_observations(self) -> FloatArray:
+        """Number of observations."""
+        return self._kept("n", lambda: self._whole(frozenset(), lambda table: table.n))
+
+    def of_products(self) -> FloatArray:
+        """Sum of the products of all observations."""
+        return self._kept("products", lambda: self._whole(frozenset(), lambda table: table.products))
+
+    def of_groups(self, columns: frozenset[str]) -> FloatArray:
+        """Number of groups that hold any observation."""
+
+        def some(n: FloatArray) -> FloatArray:
+            return (n > 0).astype(float)
+
+        return self._kept(("groups", columns), lambda: self._counted(columns, some))
+
+    def of_squared_counts(self, columns: frozenset[str]) -> FloatArray:
+        """Sum over groups of n^2."""
+        return self._kept(("squares", columns), lambda: self._counted(columns, np.square))
+
+    def of_mean_products(self, columns: frozenset[str]) -> FloatArray:
+        """Sum over groups of left * right / n."""
+        table, part = self._margins.by(columns), self._margins.by(columns | self._facet)
+        total = table.sum_of_mean_products()
+        if not self._facet:
+            return total
+        change = self._change(
+            columns,
+            [table.n, table.left, table.right],
+            [part.n, part.left, part.right],
+            lambda n, left, right: _divide(left * right, n),
+        )
+        return total + change
+
+    def expected(self, of: frozenset[str], by: frozenset[str]) -> FloatArray:
+        """Coefficient of the component of the groups ``by`` in the sum of mean products of the groups ``of``.
+
+        Sum over the groups g of ``of`` of (sum over the groups h of ``by`` of n_gh^2) / n_g.
+        """
+        joint = of | by
+        if joint == of:
+            return self.of_observations()
+        if self._margins.single(joint):
+            return self.of_groups(of)
+        return self._kept(("expected", of, joint), lambda: self._expected(of, joint))
+
+    def _expected(self, of: frozenset[str], joint: frozenset[str]) -> FloatArray:
+        table, n = self._margins.by(of), self._margins.by(joint).n
+        squares = self._add(joint, of, n**2)
+        total = np.asarray(_divide(squares, table.n).sum(axis=0))
+        if not self._facet:
+            return total
+        finer = joint | self._facet
+        part = self._margins.by(finer).n
+        before = n[self._margins.codes(finer, joint)]
+        lost = self._add(finer, of | self._facet, before**2 - (before - part) ** 2)
+        of_part = self._margins.by(of | self._facet).n
+        return total + self._change(of, [table.n, squares], [of_part, lost], lambda n, a: _divide(a, n))
+
+    def _kept(self, key: object, work_out: Callable[[], FloatArray]) -> FloatArray:
+        if key not in self._found:
+            self._found[key] = work_out()
+        return self._found[key]
+
+    def _whole(self, columns: frozenset[str], quantity: Callable[[GroupSums], FloatArray]) -> FloatArray:
+        total = quantity(self._margins.by(columns)).sum(axis=0)
+        return np.asarray(total - quantity(self._margins.by(self._facet)) if self._facet else total)
+
+    def _counted(self, columns: frozenset[str], value: Callable[[FloatArray], FloatArray]) -> FloatArray:
+        n = self._margins.by(columns).n
+        total = np.asarray(value(n).sum(axis=0))
+        if not self._facet:
+            return total
+        return total + self._change(columns, [n], [self._margins.by(columns | self._facet).n], value)
+
+    def _change(
+        self,
+        columns: frozenset[str],
+        whole: Sequence[FloatArray],
+        parts: Sequence[FloatArray],
+        value: Callable[..., FloatArray],
+    ) -> FloatArray:
+        """Change in the sum over groups of ``value`` when a level of the facet leaves (n_levels, *shape).
+
+        ``whole`` are what ``value`` is computed from, by groups of ``columns``; ``parts`` are the levels' parts of them.
+        """
+        finer = columns | self._facet
+        group, level = self._margins.codes(finer, columns), self._margins.codes(finer, self._facet)
+        n_levels = len(self._margins.by(self._facet).grouping)
+        width = int(np.prod([max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]))
+        step = max(BLOCK // max(width, 1), 1)
+        change: FloatArray | float = 0.0
+        for start in range(0, len(group), step):
+            block = slice(start, start + step)
+            before = [array[group[block]] for array in whole]
+            after = [array - part[block] for array, part in zip(before, parts, strict=True)]
+            change = change + summing(level[block], n_levels)(value(*after) - value(*before))
+        return np.asarray(change)
+
+    def _add(self, finer: frozenset[str], columns: frozenset[str], values: FloatArray) -> FloatArray:
+        if finer == columns:
+            return values
+        return self._margins.by(finer).grouping.coarser(columns).add(values)
+
+
+def _divide(numerator: FloatArray, n: FloatArray) -> FloatArray:
+    """Divide by a number of observations; groups without any give 0."""
+    return np.asarray(np.where(n > 0, numerator, 0.0) / np.where(n > 0, n, 1.0))
