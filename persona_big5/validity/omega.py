@@ -1,0 +1,111 @@
+"""Omega: how much of a scale's variance is common to its items, and how much of that is one general factor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from persona_big5.errors import NotEstimableError
+from persona_big5.factors.extraction import HEYWOOD, most_factors
+from persona_big5.factors.matrices import checked_correlation
+from persona_big5.factors.minres import minres
+from persona_big5.factors.rotation import rotate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+GROUP_FACTORS = 3
+"""As in psych: two group factors do not identify a general one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Omega:
+    """Reliability of the sum of a scale's items by a factor model.
+
+    Attributes
+    ----------
+    total
+        Share of the variance of the sum that is common to items.
+    hierarchical
+        Share that is of the general factor; None with fewer than three group factors.
+    limit
+        `hierarchical` over `total`: what it would be with infinitely many such items; None as `hierarchical`.
+    general
+        Loadings on the general factor (p,); None as `hierarchical`.
+    n_factors
+        Factors of the model.
+    heywood
+        Positions of items whose communality reached its bound: the solution is improper.
+    """
+
+    total: float
+    hierarchical: float | None
+    limit: float | None
+    general: NDArray[np.float64] | None
+    n_factors: int
+    heywood: NDArray[np.int64]
+
+    def __str__(self) -> str:
+        general = "no general factor" if self.hierarchical is None else f"hierarchical {self.hierarchical:.3f}"
+        return f"omega total {self.total:.3f}, {general} ({self.n_factors} factors)"
+
+
+def omega(R: NDArray[np.float64], n_factors: int = GROUP_FACTORS, *, random_starts: int = 10, seed: int = 0) -> Omega:
+    """Omega total and hierarchical of keyed items by minres, oblimin and Schmid-Leiman (McDonald, 1999; Zinbarg, 2005).
+
+    Parameters
+    ----------
+    R
+        Correlation matrix of keyed items (p, p), without NaN, p >= 3. psych turns items by the sign of their general
+        loading; here the keys decide, so an item that runs against its key lowers omega.
+    n_factors
+        Group factors; where p identifies fewer than three (p < 6), one factor is fitted, and omega is total alone.
+    random_starts, seed
+        Of the rotation.
+
+    Raises
+    ------
+    DataError
+        When `R` is no correlation matrix.
+    NotEstimableError
+        With fewer than three items, a sum that does not vary, or where the matrix does not have that many factors.
+
+    Notes
+    -----
+    total = 1 - sum(uniquenesses) / sum(R); hierarchical = (sum of general loadings)^2 / sum(R), the general loadings
+    being the first-order pattern times the loadings of its factors on one factor of their own. With one factor total is
+    (sum of loadings)^2 / ((sum of loadings)^2 + sum(uniquenesses)). Agrees with R's ``psych::omega``, and for one
+    factor with ``psych::fa``, to 1e-3 on five data sets (seen: 3e-4).
+    """
+    R = checked_correlation(R)
+    p = len(R)
+    if p < 3:
+        raise NotEstimableError(f"omega needs at least three items; there are {p}")
+    total_variance = float(R.sum())
+    if total_variance <= 0:
+        raise NotEstimableError(f"omega needs a scale whose sum varies; its variance is {total_variance:.3g}")
+    k = n_factors if GROUP_FACTORS <= n_factors <= most_factors(p) else 1
+    found = minres(R, k)
+    if not bool(found.converged):
+        raise NotEstimableError(f"omega: the extraction of {k} factors did not converge")
+    communalities = (found.loadings**2).sum(axis=1)
+    unique = float((1 - communalities).sum())
+    hierarchical = general = None
+    if k == 1:
+        common = float(found.loadings.sum()) ** 2
+        total = common / (common + unique)
+    else:
+        total = 1 - unique / total_variance
+        rotated = rotate(found.loadings, "oblimin", random_starts=random_starts, seed=seed)
+        general = rotated.loadings @ minres(rotated.factor_correlations, 1).loadings[:, 0]
+        hierarchical = float(general.sum()) ** 2 / total_variance
+    return Omega(
+        total=total,
+        hierarchical=hierarchical,
+        limit=None if hierarchical is None or total <= 0 else hierarchical / total,
+        general=general,
+        n_factors=k,
+        heywood=np.flatnonzero(communalities >= HEYWOOD),
+    )
