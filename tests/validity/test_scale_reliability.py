@@ -200,7 +200,7 @@ def test_iccs_at_their_borders():
     constant = np.repeat(np.arange(5.0)[:, None], 3, axis=1)
     assert two_way_icc(constant).agreement.estimate == 1
     assert one_way_icc(constant.ravel(), np.repeat(np.arange(5), 3)).single.ci_low == 1
-    shifted = two_way_icc(constant + [0, 2, 4])
+    shifted = two_way_icc(constant + np.array([0, 2, 4]))
     assert (shifted.consistency.estimate, shifted.agreement.estimate < 0.5) == (1, True)
     alike = one_way_icc(np.array([1.0, 2, 1, 2]), np.array([0, 0, 1, 1]))
     assert alike.single.estimate == pytest.approx(-1)
