@@ -6,12 +6,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import ndtr
+
+from persona_big5.factors.correlation_likelihood import LARGEST_CORRELATION
+from persona_big5.factors.ordered_items import category_probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-LARGEST_CORRELATION = 0.9999
 
 # Nodes that keep the error of a cell below 1e-11 as long as no correlation is larger (measured for thresholds in
 # [-3, 3] that lie together as close as 0; beyond them the error is smaller).
@@ -61,13 +61,8 @@ def cells(
     slope = density * ((at + product[:, 0] + 2 * at * exponent) * precision)
 
     probability = _of_rectangles(beyond_independence.reshape(m, a, b))
-    probability += margins(h)[:, :, None] * margins(k)[:, None, :]
+    probability += category_probabilities(h)[:, :, None] * category_probabilities(k)[:, None, :]
     return probability, _of_rectangles(density.reshape(m, a, b)), _of_rectangles(slope.reshape(m, a, b))
-
-
-def margins(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities of the categories between thresholds: (m, a) ascending thresholds give (m, a + 1)."""
-    return np.diff(ndtr(thresholds), axis=1, prepend=0.0, append=1.0)
 
 
 def _of_rectangles(at_corners: NDArray[np.float64]) -> NDArray[np.float64]:

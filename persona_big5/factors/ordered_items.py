@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from persona_big5.errors import DataError
 from persona_big5.factors.matrices import checked_scores
@@ -79,6 +79,45 @@ class OrderedItems:
         """Thresholds (m, a) of `items` (m,), at least one, which have the same number of them."""
         distinct, place = np.unique(items, return_inverse=True)
         return np.stack([self.thresholds[item] for item in distinct])[place]
+
+
+def category_probabilities(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities of the categories between ascending thresholds: (m, a) to (m, a + 1)."""
+    return np.diff(ndtr(thresholds), axis=1, prepend=0.0, append=1.0)
+
+
+def category_means(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means of a standard normal variable within the categories: (m, a) to (m, a + 1)."""
+    return -np.diff(normal_density(thresholds), axis=1, prepend=0.0, append=0.0) / category_probabilities(thresholds)
+
+
+def influence_by_thresholds(
+    thresholds: NDArray[np.float64], weighted_slopes: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Give what an answer in each category adds to a statistic through the estimated thresholds.
+
+    Parameters
+    ----------
+    thresholds
+        Shape (m, a).
+    weighted_slopes
+        Shape (m, a): derivatives of the statistic with respect to each threshold, divided by the normal density there.
+
+    Returns
+    -------
+    Shape (m, a + 1), mean 0 over answers: the influence of an answer on a threshold is (1 if the answer lies below,
+    else 0, minus the probability of lying below) / density.
+    """
+    above = np.cumsum(weighted_slopes[:, ::-1], axis=1)[:, ::-1]
+    added = np.concatenate([above, np.zeros((len(above), 1))], axis=1)
+    centred: NDArray[np.float64] = added - (category_probabilities(thresholds) * added).sum(axis=1, keepdims=True)
+    return centred
+
+
+def normal_density(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Density of the standard normal distribution."""
+    density: NDArray[np.float64] = np.exp(-0.5 * x**2) / np.sqrt(2 * np.pi)
+    return density
 
 
 def listed(items: NDArray[np.int64]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,17 @@ import numpy as np
 from scipy.special import ndtr
 
 from persona_big5.errors import DataError
-from persona_big5.factors.bivariate_normal import LARGEST_CORRELATION, cells, margins
+from persona_big5.factors.bivariate_normal import cells
 from persona_big5.factors.correlation import MIN_PAIRS
-from persona_big5.factors.ordered_items import OrderedItems, listed, listed_pairs
+from persona_big5.factors.correlation_likelihood import most_likely_correlations
+from persona_big5.factors.ordered_items import (
+    OrderedItems,
+    category_means,
+    category_probabilities,
+    influence_by_thresholds,
+    listed,
+    listed_pairs,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,9 +31,6 @@ if TYPE_CHECKING:
 _ROWS_AT_ONCE = 1 << 13  # rows whose indicators are held at a time
 _NUMBERS_HELD = 1 << 22  # counts in the tables held at a time
 _NUMBERS_IN_CACHE = 1 << 16  # an integrand this large stays in the processor's cache
-_LIMIT = float(np.arctanh(LARGEST_CORRELATION))
-_BORDER = 1e-3  # in Fisher's z; the likelihood still rises where the search must end
-_STEP = 1e-6  # in Fisher's z; Newton's method squares it once more
 _SMALLEST_PROBABILITY = 1e-15  # below it a difference of distribution functions is rounding error
 
 
@@ -59,7 +65,8 @@ class Polychoric:
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
-        pairs = f"{self.n_pairs.min(initial=0)}-{self.n_pairs.max(initial=0)} respondents per pair"
+        most = self.n_pairs.max(initial=0)
+        pairs = f"{self.n_pairs.min(initial=most)}-{most} respondents per pair"
         found = f"polychoric correlations of {len(self.matrix)} items, {pairs}, {len(self.undefined)} items undefined"
         return "\n".join([found, *self.notes])
 
@@ -221,10 +228,10 @@ def _informative(counts: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _most_likely(counts: NDArray[np.float64], h: NDArray[np.float64], k: NDArray[np.float64]) -> NDArray[np.float64]:
     """Correlations (m,) that maximise the likelihood of tables (m, a + 1, b + 1) given their thresholds."""
-    z = np.arctanh(_normal_score_correlation(counts, h, k))
-    for block in _similar(np.abs(z), h.shape[1] * k.shape[1]):
-        z[block] = _newton(counts[block], h[block], k[block], z[block])
-    return np.where(np.abs(z) > _LIMIT - _BORDER, np.sign(z), np.tanh(z))
+    rho = _normal_score_correlation(counts, h, k)
+    for block in _similar(np.abs(rho), h.shape[1] * k.shape[1]):
+        rho[block] = most_likely_correlations(partial(_derivatives, counts[block], h[block], k[block]), rho[block])
+    return rho
 
 
 def _similar(size: NDArray[np.float64], corners: int) -> Iterator[NDArray[np.int64]]:
@@ -239,53 +246,26 @@ def _normal_score_correlation(
     counts: NDArray[np.float64], h: NDArray[np.float64], k: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Correlation of the categories' mean normal scores, a good place to start from."""
-    first, second = _normal_scores(h), _normal_scores(k)
+    first, second = category_means(h), category_means(k)
     product = np.einsum("mab,ma,mb->m", counts, first, second) / counts.sum(axis=(1, 2))
-    spread = (margins(h) * first**2).sum(axis=1) * (margins(k) * second**2).sum(axis=1)
+    spread = (category_probabilities(h) * first**2).sum(axis=1) * (category_probabilities(k) * second**2).sum(axis=1)
     return np.clip(product / np.sqrt(spread), -0.95, 0.95)
 
 
-def _normal_scores(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean of a standard normal variable within each category."""
-    density = np.exp(-0.5 * thresholds**2) / np.sqrt(2 * np.pi)
-    return -np.diff(density, axis=1, prepend=0.0, append=0.0) / margins(thresholds)
-
-
-def _newton(
-    counts: NDArray[np.float64], h: NDArray[np.float64], k: NDArray[np.float64], start: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Maximise over Fisher's z: Newton's steps inside a bracket that each slope narrows, else its middle."""
-    z = start.copy()
-    low, high = np.full(len(z), -_LIMIT), np.full(len(z), _LIMIT)
-    previous = np.full(len(z), np.inf)
-    active = np.arange(len(z))
-    while len(active):  # ends: bisections halve the bracket, steps between them halve each other
-        slope, curvature = _slopes(counts[active], h[active], k[active], np.tanh(z[active]))
-        at = z[active]
-        low[active] = np.where(slope >= 0, at, low[active])
-        high[active] = np.where(slope <= 0, at, high[active])
-        step = -slope / np.where(curvature < 0, curvature, np.inf)
-        good = (curvature < 0) & (at + step >= low[active]) & (at + step <= high[active])
-        good &= 2 * np.abs(step) <= previous[active]
-        step = np.where(good, step, (low[active] + high[active]) / 2 - at)
-        z[active] = at + step
-        previous[active] = np.abs(step)
-        active = active[np.abs(step) > _STEP]
-    return z
-
-
-def _slopes(
-    counts: NDArray[np.float64], h: NDArray[np.float64], k: NDArray[np.float64], rho: NDArray[np.float64]
+def _derivatives(
+    counts: NDArray[np.float64],
+    h: NDArray[np.float64],
+    k: NDArray[np.float64],
+    rho: NDArray[np.float64],
+    tables: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """First and second derivative of the log-likelihood with respect to Fisher's z."""
-    probability, first, second = cells(h, k, rho)
+    """First and second derivative of the log-likelihood of some of the tables."""
+    counts = counts[tables]
+    probability, first, second = cells(h[tables], k[tables], rho)
     np.maximum(probability, _SMALLEST_PROBABILITY, out=probability)
     ratio = first / probability
     by_cell = counts * ratio
-    slope = by_cell.sum(axis=(1, 2))
-    curvature = (counts * (second / probability) - by_cell * ratio).sum(axis=(1, 2))
-    jacobian = 1.0 - rho**2
-    return slope * jacobian, curvature * jacobian**2 - 2 * rho * jacobian * slope
+    return by_cell.sum(axis=(1, 2)), (counts * (second / probability) - by_cell * ratio).sum(axis=(1, 2))
 
 
 def _standard_errors(
@@ -321,8 +301,7 @@ def _two_step_errors(
 ) -> NDArray[np.float64]:
     """Asymptotic standard errors (m,): what each answer adds to the slope, by its cell and through the thresholds.
 
-    A threshold's own influence is (1{answer below} - P) / density; the density cancels against that in the slope's
-    derivative with respect to it. Sums over respondents who answered both, or only one, are independent.
+    Sums over respondents who answered both and over those who answered only one are independent.
     """
     probability, slope, _ = cells(h, k, rho)
     np.maximum(probability, _SMALLEST_PROBABILITY, out=probability)
@@ -333,23 +312,15 @@ def _two_step_errors(
     given_k = ndtr((h[:, :, None] - rho[:, None, None] * k[:, None, :]) / root)
     by_h = (np.diff(given_h, axis=2, prepend=0.0, append=1.0) * np.diff(score, axis=1)).sum(axis=2)
     by_k = (np.diff(given_k, axis=1, prepend=0.0, append=1.0) * np.diff(score, axis=2)).sum(axis=1)
-    rows, columns = margins(h), margins(k)
-    first = _through_thresholds(by_h, rows) / n_first
-    second = _through_thresholds(by_k, columns) / n_second
+    rows, columns = category_probabilities(h), category_probabilities(k)
+    first = influence_by_thresholds(h, by_h) / n_first
+    second = influence_by_thresholds(k, by_k) / n_second
     both = score / n_both[:, :, None] + first[:, :, None] + second[:, None, :]
     variance = n_both[:, 0] * (probability * both**2).sum(axis=(1, 2))
     variance += ((n_first - n_both) * rows * first**2).sum(axis=1)
     variance += ((n_second - n_both) * columns * second**2).sum(axis=1)
     error: NDArray[np.float64] = np.sqrt(variance) / information
     return error
-
-
-def _through_thresholds(by_threshold: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give what an answer in each category adds through the item's thresholds: (m, a) to (m, a + 1), mean 0."""
-    above = np.cumsum(by_threshold[:, ::-1], axis=1)[:, ::-1]
-    added = np.concatenate([above, np.zeros((len(above), 1))], axis=1)
-    centred: NDArray[np.float64] = added - (shares * added).sum(axis=1, keepdims=True)
-    return centred
 
 
 def _notes(matrix: NDArray[np.float64], constant: NDArray[np.int64]) -> tuple[str, ...]:
