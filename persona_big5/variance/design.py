@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from persona_big5.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from persona_big5.variance.groups import Grouping, IntArray
+    from persona_big5.variance.groups import Grouping
 
 RESIDUAL = "residual"
 
@@ -114,24 +112,26 @@ def identified_effects(effects: Iterable[Effect], grouping: Grouping, *, n_obser
     """
     kept: list[Effect] = []
     dropped: dict[str, str] = {}
-    partitions: dict[bytes, str] = {}
+    groupings = {frozenset(grouping.columns): grouping}
+
+    def n_levels(columns: frozenset[str]) -> int:
+        if columns not in groupings:
+            smallest = min((g for c, g in groupings.items() if columns < c), key=len)
+            groupings[columns] = smallest.coarser(columns).grouping
+        return len(groupings[columns])
+
+    effects = list(effects)
+    for columns in sorted({e.columns for e in effects}, key=len, reverse=True):
+        n_levels(columns)  # the finer ones first: the coarser are counted from them
     for effect in effects:
-        levels, codes, _ = grouping.coarser(effect.columns)
-        partition = _in_order_of_appearance(codes).tobytes()
-        if len(levels) < 2:
+        n = n_levels(effect.columns)
+        same = [e.name for e in kept if n_levels(e.columns) == n == n_levels(e.columns | effect.columns)]
+        if n < 2:
             dropped[effect.name] = "has one level"
-        elif len(levels) == n_observations:
+        elif n == n_observations:
             dropped[effect.name] = "every level holds one observation: it is the residual"
-        elif partition in partitions:
-            dropped[effect.name] = f"its levels are those of {partitions[partition]}: the two cannot be told apart"
+        elif same:
+            dropped[effect.name] = f"its levels are those of {same[0]}: the two cannot be told apart"
         else:
             kept.append(effect)
-            partitions[partition] = effect.name
     return Identified(tuple(kept), dropped)
-
-
-def _in_order_of_appearance(codes: IntArray) -> IntArray:
-    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return rank[inverse]

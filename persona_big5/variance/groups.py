@@ -207,6 +207,15 @@ def _unflat(flat: IntArray, sizes: list[int]) -> IntArray:
     return np.stack(np.unravel_index(flat, tuple(sizes)), axis=1)
 
 
+def number_within(groups: IntArray) -> IntArray:
+    """Number the rows of each group from 0, in their order; ``groups`` (N,) codes."""
+    order = np.argsort(groups, kind="stable")
+    sizes = np.bincount(groups)
+    number = np.empty(len(groups), dtype=np.int64)
+    number[order] = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return number
+
+
 def summing(codes: IntArray, n_groups: int) -> Callable[[FloatArray], FloatArray]:
     """Make a function that sums rows by code, from (N, *shape) to (n_groups, *shape)."""
     n = len(codes)
@@ -284,10 +293,8 @@ def cross_sums(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> G
     """
     groups, levels = distinct_rows(codes)
     sizes = np.bincount(groups, minlength=len(levels))
-    order = np.argsort(groups, kind="stable")
-    place = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     laid_out = np.full((len(levels), int(sizes.max()), scores.shape[1]), np.nan)
-    laid_out[groups[order], place] = (scores - _typical(scores))[order]
+    laid_out[groups, number_within(groups)] = scores - _typical(scores)
     present = ~np.isnan(laid_out)
     filled = np.where(present, laid_out, 0.0)
     products = filled.swapaxes(1, 2) @ filled

@@ -15,7 +15,7 @@ from persona_big5.variance.components import Component, Ratio, at_least_zero, co
 from persona_big5.variance.design import crossing, identified_effects
 from persona_big5.variance.groups import sums_of_scores
 from persona_big5.variance.jackknife import FEW_LEVELS, cell_variance, interval, leave_one_out, p_zero, resampled_facets
-from persona_big5.variance.moments import moment_equations
+from persona_big5.variance.moments import ALIASED, moment_equations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,9 +107,15 @@ def level_components(scores: FloatArray, codes: IntArray, facets: Sequence[Facet
         dropped[RUN] = run_reason = "every cell was asked once: run noise cannot be told from the cell"
     else:
         run_reason = _why_run_is_no_noise(sums)
-    names = [*(effect.name for effect in identified.effects), all_effects[-1].name if single_runs else RUN]
+    effects = identified.effects
+    moments = moment_equations(sums, effects)
+    if aliased := moments.aliased():
+        dropped |= dict.fromkeys(aliased, ALIASED)
+        effects = tuple(effect for effect in effects if effect.name not in aliased)
+        moments = moment_equations(sums, effects)
+    names = [*(effect.name for effect in effects), all_effects[-1].name if single_runs else RUN]
 
-    solution = moment_equations(sums, identified.effects).solve()
+    solution = moments.solve()
     defined = np.isfinite(list(solution.values())).all(axis=0)
     if not defined.any():
         raise NotEstimableError("answers are missing so that no item's variance components can be told apart")
@@ -119,7 +125,7 @@ def level_components(scores: FloatArray, codes: IntArray, facets: Sequence[Facet
 
     averaged = averaged_over_items(solution)
     resampled = resampled_facets(sums, [facet.column for facet in facets if not facet.nested_in])
-    replicates = leave_one_out(sums, identified.effects, resampled, averaged_over_items)
+    replicates = leave_one_out(sums, effects, resampled, averaged_over_items)
     of_cells = {}
     if len(resampled) == 2 and not single_runs:
         own = cell_variance(sums, resampled[-1])

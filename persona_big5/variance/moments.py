@@ -22,9 +22,13 @@ from persona_big5.variance.margins import Margins, Totals
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from persona_big5.variance.design import Effect
     from persona_big5.variance.groups import FloatArray, GroupSums
 
+ALIASED = "what is known of it follows from the effects before it: they cannot be told apart"
+"""Why an effect that makes the system singular is left out."""
 SINGULAR = 1e-10
 """Smallest ratio of singular values of the (row-scaled) system that counts as solvable."""
 
@@ -63,6 +67,28 @@ class Moments:
         inverse = (right.swapaxes(-1, -2) * inverted[..., None, :]) @ (left.swapaxes(-1, -2) / scale.swapaxes(-1, -2))
         solution = np.einsum("...ij,j...->i...", inverse, self.sums)
         return dict(zip(self.names, solution, strict=True))
+
+
+    def aliased(self) -> tuple[str, ...]:
+        """Name the effects whose equations follow from those before them and the residual's, for every quantity.
+
+        Without them the system can be solved for some quantity; () where it can already.
+        """
+        kept = [len(self.names) - 1]
+        for i in range(len(self.names) - 1):
+            if _soundness(self.matrix[np.ix_([*kept, i], [*kept, i])]).any():
+                kept.append(i)
+        return tuple(name for i, name in enumerate(self.names) if i not in kept)
+
+
+def _soundness(matrix: FloatArray) -> NDArray[np.bool_]:
+    """Whether each system (E, E, *shape) is known and not singular, of shape ``shape``."""
+    systems = np.moveaxis(matrix, (0, 1), (-2, -1))
+    known = np.asarray(np.isfinite(systems).all(axis=(-2, -1)))
+    systems = np.where(known[..., None, None], systems, 0.0)
+    scale = np.abs(systems).max(axis=-1, keepdims=True)
+    singular_values = np.linalg.svd(systems / np.where(scale == 0, 1.0, scale), compute_uv=False)
+    return np.asarray(known & (singular_values[..., -1] > SINGULAR * singular_values[..., 0]))
 
 
 def moment_equations(sums: GroupSums, effects: Sequence[Effect]) -> Moments:
