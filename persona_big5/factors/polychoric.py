@@ -249,7 +249,8 @@ def _normal_score_correlation(
     first, second = category_means(h), category_means(k)
     product = np.einsum("mab,ma,mb->m", counts, first, second) / counts.sum(axis=(1, 2))
     spread = (category_probabilities(h) * first**2).sum(axis=1) * (category_probabilities(k) * second**2).sum(axis=1)
-    return np.clip(product / np.sqrt(spread), -0.95, 0.95)
+    correlations: NDArray[np.float64] = np.clip(product / np.sqrt(spread), -0.95, 0.95)
+    return correlations
 
 
 def _derivatives(

@@ -127,7 +127,8 @@ class _Pairs:
         scores = category_means(self.thresholds)
         spread = (category_probabilities(self.thresholds) * scores**2).sum()
         products = (self.measured * self.both) @ (self.indicators @ scores[0])
-        return np.clip(products / self.both.sum(axis=1) / spread, -0.95, 0.95)
+        correlations: NDArray[np.float64] = np.clip(products / self.both.sum(axis=1) / spread, -0.95, 0.95)
+        return correlations
 
     def derivatives(
         self, rho: NDArray[np.float64], variables: NDArray[np.int64]

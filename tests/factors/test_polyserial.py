@@ -47,11 +47,15 @@ def test_equals_a_dense_optimum(rho, n, missing):
 
 @pytest.mark.parametrize(("rho", "n", "missing"), [(0.5, 500, 0.0), (-0.85, 500, 0.0), (0.6, 800, 0.3)])
 def test_standard_errors_equal_empirical_deviations(rho, n, missing):
-    found = [polyserial(*drawn(np.random.default_rng((seed, 1)), rho, n, missing)) for seed in range(500)]
-    estimates = np.array([each.matrix[0, 0] for each in found])
-    errors = np.array([each.standard_errors[0, 0] for each in found])
-    assert errors.mean() == pytest.approx(estimates.std(), rel=0.1)
-    assert estimates.mean() == pytest.approx(rho, abs=4 * estimates.std() / np.sqrt(500))
+    estimates, errors = [], []
+    for replicate in range(100):  # of five independent pairs each
+        rng = np.random.default_rng((replicate, 1))
+        pairs = [drawn(rng, rho, n, missing) for _ in range(5)]
+        found = polyserial(np.hstack([pair[0] for pair in pairs]), np.hstack([pair[1] for pair in pairs]))
+        estimates.append(np.diag(found.matrix))
+        errors.append(np.diag(found.standard_errors))
+    assert np.mean(errors) == pytest.approx(np.std(estimates), rel=0.1)
+    assert np.mean(estimates) == pytest.approx(rho, abs=4 * np.std(estimates) / np.sqrt(500))
 
 
 def test_each_pair_is_its_own_and_units_and_directions_do_not_matter():
