@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from persona_big5.analysis import document
 from persona_big5.analysis.answers import CELL, RESPONDENT, is_placebo, lay_out
 from persona_big5.analysis.document import Missing
+from persona_big5.analysis.halves import persona_halves
 from persona_big5.analysis.levels import LEVELS, LevelEstimator
 from persona_big5.analysis.modes import expected_share, one_mode, probability_entry
 from persona_big5.analysis.occasions import drift_entry, first_asking
@@ -145,7 +146,7 @@ def analyze_table(
         estimator = LevelEstimator.of(answers)
         matrices = estimator.matrices(answers.scores)
         progress("correlations of scales")
-        correlations = scale_correlations(answers, estimator, matrices)
+        correlations = scale_correlations(answers, estimator, matrices, progress)
         structures = find_structure(
             answers, estimator, matrices, levels=levels, n_factors=n_factors, draws=draws, seed=seed, progress=progress
         )
@@ -155,7 +156,8 @@ def analyze_table(
         places = option_places(answers, noise_free=expected == 1) if answers.ends_known else None
         place = None if places is None else places[OVERALL]
         verdict = judge(answers, estimator, matrices, judged, components, place, seed=seed)
-        recommendation = recommend(answers, estimator, matrices, judged, seed=seed)
+        halves = persona_halves(answers, estimator, matrices, structures, draws=draws, seed=seed, progress=progress)
+        recommendation = recommend(estimator, matrices, judged, halves)
         found = {
             "schema_version": document.SCHEMA_VERSION,
             "provenance": _provenance(given, everyone, sessions, levels, n_factors, draws, seed),
@@ -170,7 +172,7 @@ def analyze_table(
             },
             "decision": {scale: _decision(answers, scale, study) for scale, study in studies.items()},
             "correlations": document.correlations_entry(correlations, estimator.reasons),
-            **document.structure_entries(structures),
+            **document.structure_entries(structures, halves),
             "recommended_level": document.recommendation_entry(recommendation),
             "reliability": reliability_entries(answers, matrices, studies),
             "style": style_entries(answers, places, expected_scores=expected > 0),

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from persona_big5.analysis.levels import LEVELS
+from persona_big5.analysis.structure import WITHOUT_STYLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from persona_big5.analysis.halves import PersonaHalves
     from persona_big5.analysis.position import OptionPlace
     from persona_big5.analysis.recommend import Recommendation
     from persona_big5.analysis.shares import OfLlm
@@ -189,14 +191,25 @@ def correlations_entry(correlations: Mapping[str, ScaleCorrelations], reasons: M
             "ci_high": found.ci_high if np.isfinite(found.ci_high).any() else not_resampled,
             "n": found.n,
             "corrected": found.corrected,
+            "disattenuated": _disattenuated(found, not_resampled),
         }
     return entries
 
 
-def structure_entries(structures: Mapping[str, Structure | str]) -> dict[str, dict[str, Any]]:
-    """``factorability``, ``retention`` and ``factors``, every level of each."""
+def _disattenuated(found: ScaleCorrelations, not_resampled: Missing) -> dict[str, Any]:
+    """Correlations between scales of infinitely many such items, and their intervals."""
+    resampled = np.isfinite(found.disattenuated_ci_low).any()
+    return {
+        "matrix": found.disattenuated,
+        "ci_low": found.disattenuated_ci_low if resampled else not_resampled,
+        "ci_high": found.disattenuated_ci_high if resampled else not_resampled,
+    }
+
+
+def structure_entries(structures: Mapping[str, Structure | str], halves: PersonaHalves) -> dict[str, dict[str, Any]]:
+    """``factorability``, ``retention`` and ``factors``, every level of each, and ``respondent`` without style."""
     entries: dict[str, dict[str, Any]] = {"factorability": {}, "retention": {}, "factors": {}}
-    for level in LEVELS:
+    for level in (*LEVELS, WITHOUT_STYLE):
         structure = structures.get(level, NOT_ASKED_FOR)
         if isinstance(structure, str):
             for part in entries.values():
@@ -205,8 +218,11 @@ def structure_entries(structures: Mapping[str, Structure | str]) -> dict[str, di
             variables = structure.variables
             entries["factorability"][level] = factorability_entry(structure.factorability, variables.names)
             map_factors = Missing(structure.reasons["map"]) if structure.map_factors is None else structure.map_factors
+            shares: dict[str, float] | Missing = Missing(halves.reasons.get(level, "looked for with style left in"))
+            if level in halves.n_factors:
+                shares = {str(k): share for k, share in halves.n_factors[level].items()}
             entries["retention"][level] = retention_entry(
-                structure.parallel, map_factors, structure.n_units, variables.unit
+                structure.parallel, map_factors, structure.n_units, variables.unit, shares
             )
             solution = Missing(structure.reasons["solution"]) if structure.solution is None else structure.solution
             dropped = [f"{name}: {reason}" for name, reason in variables.dropped]
@@ -228,7 +244,9 @@ def factorability_entry(found: Factorability, names: Sequence[str]) -> dict[str,
     }
 
 
-def retention_entry(parallel: ParallelAnalysis, map_factors: int | Missing, n: int, unit: str) -> dict[str, Any]:
+def retention_entry(
+    parallel: ParallelAnalysis, map_factors: int | Missing, n: int, unit: str, halves: dict[str, float] | Missing
+) -> dict[str, Any]:
     """One entry of ``retention``; ``n`` units, ``unit`` says what the variables are."""
     return {
         "parallel_analysis": parallel.n_factors,
@@ -238,7 +256,7 @@ def retention_entry(parallel: ParallelAnalysis, map_factors: int | Missing, n: i
         "comparison_data": Missing(NOT_BUILT),
         "eigenvalues": parallel.eigenvalues,
         "null_eigenvalues": parallel.null_percentile,
-        "halves": Missing(NOT_BUILT),
+        "halves": halves,
         "n": n,
         "variables": unit,
     }

@@ -8,33 +8,60 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from persona_big5.analysis.answers import CELL, RESPONDENT
-from persona_big5.variance.covariance import (
-    FEWEST_FOR_SPLIT,
-    effect_covariance,
-    means_covariance,
-    pairwise_covariance,
-    pooled_covariance,
-    respondent_covariance,
-    run_covariance,
-    split_run_covariance,
-)
-from persona_big5.variance.design import RESIDUAL, identified_effects
-from persona_big5.variance.groups import cross_sums
+from persona_big5.variance.cells import Cells, CovarianceEquations
+from persona_big5.variance.covariance import FEWEST_FOR_SPLIT, cross_covariance, pairwise_covariance
+from persona_big5.variance.design import RESIDUAL, Effect, identified_effects
+from persona_big5.variance.groups import summing
 from persona_big5.variance.levels import level_effects
-from persona_big5.variance.moments import Moments, moment_equations, same_design
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from numpy.typing import NDArray
+
     from persona_big5.analysis.answers import Answers
-    from persona_big5.variance.design import Effect
-    from persona_big5.variance.groups import FloatArray, GroupSums
+    from persona_big5.variance.groups import FloatArray, IntArray
 
 OF_EFFECTS = ("llm", "variant", "persona", "llm:persona", "context")
 """Levels that are effects of the design."""
 LEVELS = ("pooled", "means", "respondent", "split_run", "run", *OF_EFFECTS)
 CORRECTED = ("respondent", "split_run", *OF_EFFECTS)
 """Levels whose matrix is a difference of matrices (or a cross-covariance), and no sample covariance."""
+NEVER_DIFFER = 1e-9
+"""Run variance relative to all variance that is rounding error."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What the rows of a matrix of scores are: runs, or means of several runs of a cell.
+
+    Attributes
+    ----------
+    cells
+        Cell of each row, and which scores there are.
+    respondent
+        Respondent of each row (N,).
+    odd
+        Which rows are of odd runs (N,).
+    """
+
+    cells: Cells
+    respondent: IntArray
+    odd: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, answers: Answers) -> Rows:
+        """Take every run of ``answers`` as a row."""
+        cells = Cells.of(np.isfinite(answers.scores), answers.codes, CELL)
+        return cls(cells, answers.respondent, answers.run % 2 == 1)
+
+    def respondent_means(self, scores: FloatArray, rows: NDArray[np.bool_] | slice = slice(None)) -> FloatArray:
+        """Mean of each respondent's ``rows`` of ``scores`` (respondents, items), NaN without any."""
+        add = summing(self.respondent[rows], int(self.respondent.max()) + 1)
+        weight = self.cells.weight[rows, None] * self.cells.present[rows]
+        counts = add(weight)
+        sums = add(np.where(weight > 0, scores[rows], 0.0) * weight)
+        return np.asarray(np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0))
 
 
 @dataclass(frozen=True)
@@ -51,64 +78,96 @@ class LevelEstimator:
         Effects that the design can tell apart.
     reasons
         Why a level cannot be had, by level.
+    rows
+        The rows of the answers.
     """
 
     answers: Answers
     effects: tuple[Effect, ...]
     reasons: dict[str, str]
-    _moments: Moments = field(repr=False)
+    rows: Rows = field(repr=False)
+    _of_effects: CovarianceEquations = field(repr=False)
+    _of_respondents: CovarianceEquations = field(repr=False)
 
     @classmethod
     def of(cls, answers: Answers) -> LevelEstimator:
         """Find out which levels the design of ``answers`` can tell apart."""
-        cells = cross_sums(answers.scores, answers.codes, CELL)
+        rows = Rows.of(answers)
+        cells = rows.cells
         reasons: dict[str, str] = {}
-        asked_once = bool(cells.n.max() < 2)
-        if asked_once:
+        if cells.asked_once:
             for level in ("respondent", "split_run", "run"):
                 reasons[level] = "every cell was asked once: run noise cannot be told from the respondent"
         if answers.count(RESPONDENT) < 2:
             for level in ("means", "respondent", "split_run"):
                 reasons[level] = "one respondent"
-        odd = answers.run % 2 == 1
-        both = np.intersect1d(answers.respondent[odd], answers.respondent[~odd])
+        both = np.intersect1d(rows.respondent[rows.odd], rows.respondent[~rows.odd])
         if len(both) < FEWEST_FOR_SPLIT:
             reasons.setdefault("split_run", f"{len(both)} respondents have both odd and even runs")
-        if "run" not in reasons and _never_differ(cells):
-            reasons["run"] = "repeated answers never differ: there is no run noise to look into"
         candidates = level_effects(answers.facets)
-        n_observations = len(cells.grouping) if asked_once else len(answers.scores)
+        n_observations = len(cells.grouping) if cells.asked_once else len(answers.scores)
         identified = identified_effects(candidates, cells.grouping, n_observations=n_observations)
         reasons |= {name: why for name, why in identified.dropped.items() if name in LEVELS}
         for level in OF_EFFECTS:
             if level not in reasons and level not in {effect.name for effect in identified.effects}:
                 reasons[level] = "is no facet of these data"
-        return cls(answers, identified.effects, reasons, moment_equations(cells, identified.effects))
+        of_respondents = CovarianceEquations.of(cells, [Effect("respondent", frozenset(RESPONDENT))])
+        if "run" not in reasons and _never_differ(cells, answers.scores):
+            reasons["run"] = "repeated answers never differ: there is no run noise to look into"
+        of_effects = CovarianceEquations.of(cells, identified.effects)
+        return cls(answers, identified.effects, reasons, rows, of_effects, of_respondents)
 
-    def matrices(self, scores: FloatArray, levels: Collection[str] = LEVELS) -> dict[str, FloatArray]:
+    def matrices(
+        self,
+        scores: FloatArray,
+        levels: Collection[str] = LEVELS,
+        *,
+        rows: Rows | None = None,
+        within: FloatArray | float = 0.0,
+    ) -> dict[str, FloatArray]:
         """Covariance (items, items), raw direction, of those ``levels`` that can be had.
 
-        ``scores`` (N, items) are laid out like the answers, with the same ones missing.
+        Parameters
+        ----------
+        scores
+            Shape (N, items), with the same answers missing as in the design.
+        levels
+            Which levels.
+        rows, within
+            What the rows of ``scores`` are, and products within them, where they are not the runs themselves but
+            means of several (``null.ComponentWorld``).
         """
-        cells = cross_sums(scores, self.answers.codes, CELL)
+        rows = rows or self.rows
         wanted = [level for level in levels if level not in self.reasons]
-        found = covariance_by_level(cells, [level for level in wanted if level != "means"])
+        statistics = rows.cells.statistics(scores, within)
+        found: dict[str, FloatArray] = {}
+        if "pooled" in wanted:
+            found["pooled"] = pairwise_covariance(scores)
         if "means" in wanted:
-            found["means"] = pairwise_covariance(self.answers.respondent_means(scores))
+            found["means"] = pairwise_covariance(rows.respondent_means(scores))
+        if {"respondent", "run"} & set(wanted):
+            separated = self._of_respondents.solve(statistics)
+            found |= {"respondent": separated["respondent"], "run": separated[RESIDUAL]}
         if "split_run" in wanted:
-            found["split_run"] = split_run_covariance(scores, self.answers.respondent, self.answers.run % 2 == 1)
+            halves = (rows.respondent_means(scores, part) for part in (rows.odd, ~rows.odd))
+            found["split_run"] = cross_covariance(*halves)
         if {effect.name for effect in self.effects} & set(wanted):
-            found |= effect_covariance(same_design(self._moments, cells, self.effects))
+            found |= self._of_effects.solve(statistics)
         return {level: found[level] for level in wanted}
 
     def runs_per_respondent(self) -> float:
-        """R of (MSB - MSW) / R."""
-        cells = cross_sums(self.answers.scores, self.answers.codes, CELL)
-        return respondent_covariance(cells, RESPONDENT).runs_per_respondent
+        """R of (MSB - MSW) / R, the weighted number where respondents were asked unequally often (mean over items)."""
+        _, _, add = self.rows.cells.grouping.coarser(RESPONDENT)
+        n = add(self.rows.cells.counts)
+        total, respondents = n.sum(axis=0), (n > 0).sum(axis=0)
+        several = respondents > 1
+        n0 = (total - (n**2).sum(axis=0) / np.maximum(total, 1.0))[several] / (respondents[several] - 1)
+        return float(n0.mean())
 
     def variances(self) -> dict[str, FloatArray]:
         """Raw variance components item by item (items,), by effect and ``residual``."""
-        return {name: np.diag(matrix).copy() for name, matrix in effect_covariance(self._moments).items()}
+        found = self._of_effects.solve(self.rows.cells.statistics(self.answers.scores))
+        return {name: np.diag(matrix).copy() for name, matrix in found.items()}
 
     def reliability(self, matrices: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         """Share of the observed variance between a level's units that belongs to the level (items,), if corrected.
@@ -123,12 +182,11 @@ class LevelEstimator:
                     found[level] = np.diag(matrices[level]) / np.diag(matrices["means"])
             names = [*(effect.name for effect in self.effects), RESIDUAL]
             variance = {name: np.maximum(values, 0.0) for name, values in self.variances().items()}
-            weight = np.broadcast_to(self._moments.matrix, (*self._moments.matrix.shape[:2], *matrices["pooled"].shape))
-            for i, effect in enumerate(self.effects):
+            for effect, weight in zip(self.effects, self._of_effects.expected_shares(), strict=True):
                 containing = {outer.name for outer in self.effects if outer.columns < effect.columns}
                 parts = {
-                    name: np.diag(weight[i, j]) * variance[name]
-                    for j, name in enumerate(names)
+                    name: share * variance[name]
+                    for name, share in zip(names, weight, strict=True)
                     if name not in containing
                 }
                 found[effect.name] = parts[effect.name] / np.sum(list(parts.values()), axis=0)
@@ -148,23 +206,7 @@ class LevelEstimator:
         return self.answers.count(effect.columns)
 
 
-def _never_differ(cells: GroupSums) -> bool:
-    return bool(np.nanmax(np.diag(run_covariance(cells))) <= 1e-9 * np.nanmax(np.diag(pooled_covariance(cells))))
-
-
-def covariance_by_level(cells: GroupSums, wanted: Collection[str]) -> dict[str, FloatArray]:
-    """Covariance of rows, of respondents' means, of respondents without run noise, and of runs, where ``wanted``.
-
-    ``cells``: cross sums by cell, shape ``(items, items)``.
-    """
-    found: dict[str, FloatArray] = {}
-    if "pooled" in wanted:
-        found["pooled"] = pooled_covariance(cells)
-    if "respondent" in wanted:
-        separated = respondent_covariance(cells, RESPONDENT)
-        found |= {"respondent": separated.respondent, "run": separated.run}
-    if "means" in wanted:
-        found["means"] = means_covariance(cells, RESPONDENT)
-    if "run" in wanted and "run" not in found:
-        found["run"] = run_covariance(cells)
-    return found
+def _never_differ(cells: Cells, scores: FloatArray) -> bool:
+    """Whether answers to the same cell are always the same, apart from rounding errors."""
+    total = np.nansum((scores - np.nanmean(scores, axis=0)) ** 2, axis=0)
+    return bool(np.diag(cells.statistics(scores).within).max() <= NEVER_DIFFER * total.max())

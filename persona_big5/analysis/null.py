@@ -13,55 +13,99 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from persona_big5.analysis.answers import CELL
+from persona_big5.analysis.levels import Rows
+from persona_big5.variance.cells import Cells
 from persona_big5.variance.design import RESIDUAL
-from persona_big5.variance.groups import sums_of_scores
+from persona_big5.variance.groups import distinct_rows, sums_of_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from persona_big5.analysis.answers import Answers
     from persona_big5.analysis.levels import LevelEstimator
     from persona_big5.variance.groups import FloatArray, IntArray
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ComponentWorld:
-    """A world to draw answers from.
+    """A world to draw covariance matrices from.
+
+    Runs of a cell without missing answers are drawn together: their mean, and the products within them by Wishart's
+    distribution, which is the same as drawing them one by one.
 
     Attributes
     ----------
+    rows
+        What a row of a draw is: the mean of the odd or the even runs of a cell, or a single run.
     effects
         By effect, the level of each row (N,) and F (items, m) with F F' the covariance of the effect.
     run
         F of the run errors, shape (items, items).
     noise
         By row, SD of its llm's and variant's run errors relative to the average, shape (N, 1).
-    missing
-        Shape (N, items): NaN where the data have no answer, else 0.
+    freedom
+        Degrees of freedom within rows by that relative SD.
     """
 
+    rows: Rows
     effects: tuple[tuple[IntArray, FloatArray], ...]
     run: FloatArray
     noise: FloatArray
-    missing: FloatArray
+    freedom: tuple[tuple[float, int], ...]
 
-    def draw(self, random: np.random.Generator) -> FloatArray:
-        """One set of scores (N, items), centred on 0, NaN where the data have none."""
-        scores = self.noise * (random.standard_normal((len(self.missing), self.run.shape[1])) @ self.run.T)
-        for levels, factor in self.effects:
-            scores += (random.standard_normal((int(levels.max()) + 1, factor.shape[1])) @ factor.T)[levels]
-        return scores + self.missing
+    def draw(
+        self, estimator: LevelEstimator, levels: Collection[str], random: np.random.Generator
+    ) -> dict[str, FloatArray]:
+        """Draw a world once and estimate covariance (items, items) at ``levels`` as from answers."""
+        scores = self._errors(self.run, random)
+        for level, factor in self.effects:
+            scores += (random.standard_normal((int(level.max()) + 1, factor.shape[1])) @ factor.T)[level]
+        within = self._within(self.run, random)
+        return estimator.matrices(scores, levels, rows=self.rows, within=within)
 
-    def draw_run_errors(self, random: np.random.Generator) -> FloatArray:
-        """One set of run errors alone (N, items), independent between items."""
-        sds = np.sqrt((self.run**2).sum(axis=1))
-        return np.asarray(self.noise * random.standard_normal(self.missing.shape) * sds + self.missing)
+    def draw_runs(self, estimator: LevelEstimator, random: np.random.Generator) -> FloatArray:
+        """Draw run errors alone, independent between items, and estimate their covariance (items, items)."""
+        independent = np.diag(np.sqrt((self.run**2).sum(axis=1)))
+        scores, within = self._errors(independent, random), self._within(independent, random)
+        return estimator.matrices(scores, ["run"], rows=self.rows, within=within)["run"]
+
+    def _errors(self, factor: FloatArray, random: np.random.Generator) -> FloatArray:
+        errors = random.standard_normal((len(self.noise), len(factor))) @ factor.T
+        return np.asarray(errors * (self.noise / np.sqrt(self.rows.cells.weight)[:, None]))
+
+    def _within(self, factor: FloatArray, random: np.random.Generator) -> FloatArray:
+        within = np.zeros_like(factor)
+        for noise, freedom in self.freedom:
+            within += noise**2 * _wishart(freedom, len(factor), random)
+        return np.asarray(factor @ within @ factor.T)
 
 
-def null_world(answers: Answers, estimator: LevelEstimator, matrices: Mapping[str, FloatArray]) -> ComponentWorld:
+def _wishart(freedom: int, p: int, random: np.random.Generator) -> FloatArray:
+    """Products (p, p) of ``freedom`` rows of independent standard normal numbers (Bartlett's decomposition)."""
+    if freedom < p:
+        rows = random.standard_normal((freedom, p))
+        return np.asarray(rows.T @ rows)
+    root = np.tril(random.standard_normal((p, p)), -1)
+    np.fill_diagonal(root, np.sqrt(random.chisquare(freedom - np.arange(p))))
+    return np.asarray(root @ root.T)
+
+
+def null_world(
+    answers: Answers,
+    estimator: LevelEstimator,
+    matrices: Mapping[str, FloatArray],
+) -> ComponentWorld:
     """Set up the component null: independent items in every effect, the mood left in the runs.
 
     Where sessions are isolated there is no mood, and items are independent in the runs too.
+
+    Parameters
+    ----------
+    answers
+        The design that is drawn: that of ``estimator``, or a part of it.
+    estimator, matrices
+        Where the components come from.
     """
     return _world(answers, estimator, matrices, np.eye(len(answers.items.names)))
 
@@ -84,19 +128,38 @@ def _world(
 ) -> ComponentWorld:
     root = square_root(correlations)
     variances = estimator.variances()
+    of_row, rows = _rows(answers)
     effects = []
     for effect in estimator.effects:
         factor = np.sqrt(np.nan_to_num(np.maximum(variances[effect.name], 0.0)))[:, None] * root
-        effects.append((answers.unit(effect.columns), factor))
+        effects.append((answers.unit(effect.columns)[of_row], factor))
     run = matrices.get("run", np.diag(variances[RESIDUAL]))
     if answers.session_design == "isolated":
         run = np.diag(np.diag(run))
-    missing = np.where(np.isfinite(answers.scores), 0.0, np.nan)
-    return ComponentWorld(tuple(effects), square_root(np.nan_to_num(run)), _relative_noise(answers), missing)
+    noise = _relative_noise(answers)[of_row]
+    levels, level = np.unique(noise, return_inverse=True)
+    freedom = np.bincount(level, weights=rows.cells.weight - 1).astype(int)
+    within = tuple((float(sd), int(df)) for sd, df in zip(levels, freedom, strict=True) if df > 0)
+    return ComponentWorld(rows, tuple(effects), square_root(np.nan_to_num(run)), noise[:, None], within)
+
+
+def _rows(answers: Answers) -> tuple[IntArray, Rows]:
+    """Rows of a draw, and a run of the answers that each stands for.
+
+    Odd runs of a cell are one row, and even ones, unless an answer is missing in one of them: then each is a row.
+    """
+    cell, odd = answers.cell, answers.run % 2
+    part, _ = distinct_rows(np.column_stack([cell, odd]))
+    gaps = np.bincount(part, weights=np.isnan(answers.scores).any(axis=1))
+    alone = gaps[part] > 0
+    row, _ = distinct_rows(np.column_stack([part, np.where(alone, np.arange(len(part)), 0)]))
+    _, first, weight = np.unique(row, return_index=True, return_counts=True)
+    cells = Cells.of(np.isfinite(answers.scores[first]), answers.codes[first], CELL, weight.astype(np.float64))
+    return first, Rows(cells, answers.respondent[first], odd[first] == 1)
 
 
 def _relative_noise(answers: Answers) -> FloatArray:
-    """SD of the run errors of each row's llm and variant relative to the average, (N, 1); 1 where nothing is known.
+    """SD of the run errors of each row's llm and variant relative to the average, (N,); 1 where nothing is known.
 
     Mean within-cell variance over items, pooled over the cells of the llm and variant.
     """
@@ -108,10 +171,10 @@ def _relative_noise(answers: Answers) -> FloatArray:
     of_cell = of_row[np.unique(answers.cell, return_index=True)[1]]
     noise, known = np.bincount(of_cell, weights=squares), np.bincount(of_cell, weights=freedom)
     if known.sum() == 0 or noise.sum() <= 0:
-        return np.ones((len(of_row), 1))
+        return np.ones(len(of_row))
     average = noise.sum() / known.sum()
     relative = np.divide(noise, known * average, out=np.ones(len(known)), where=known > 0)
-    return np.asarray(np.sqrt(np.maximum(relative, 0.0)))[of_row][:, None]
+    return np.asarray(np.sqrt(np.maximum(relative, 0.0)))[of_row]
 
 
 def square_root(covariance: FloatArray) -> FloatArray:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from persona_big5.analysis.levels import CORRECTED, LEVELS
 from persona_big5.analysis.null import null_world
-from persona_big5.errors import NotEstimableError
+from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.factors.average_partial import velicer_map
 from persona_big5.factors.correlation import correlation_of
 from persona_big5.factors.extraction import FactorSolution, fit_factors, most_factors
 from persona_big5.factors.factorability import Factorability, factorability
 from persona_big5.factors.parallel import ParallelAnalysis, parallel_analysis, permuted_null
 from persona_big5.factors.smoothing import nearest_correlation
+from persona_big5.validity.acquiescence import remove_acquiescence
 from persona_big5.validity.reliability import mean_of_answered
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Variables:
         ``items`` or ``scales``.
     dropped
         Items left out at this level, each with the reason.
+    agreeing_in
+        Names the scale of each item whose agreement with everything is taken out first (n_items,); empty: nothing is.
     """
 
     names: tuple[str, ...]
@@ -57,14 +60,42 @@ class Variables:
     keyed: FloatArray
     unit: str
     dropped: tuple[tuple[str, str], ...]
+    agreeing_in: tuple[str, ...] = ()
 
     def correlations(self, covariance: FloatArray) -> FloatArray:
-        """Correlations, keyed, clipped to +-1; a variable without variance is correlated 0 with all."""
+        """Correlations, keyed, clipped to +-1; a variable without variance is correlated 0 with all.
+
+        Raises
+        ------
+        NotEstimableError
+            Where agreement is to be taken out and cannot be told from content.
+        """
         known = np.nan_to_num(covariance)  # pairs that are not defined have no weight here
+        if self.agreeing_in:
+            known = self._without_style(known)
         R = correlation_of(self.weights @ known @ self.weights.T)
         R = np.clip(np.nan_to_num(R), -1.0, 1.0)
         np.fill_diagonal(R, 1.0)
         return np.asarray((R + R.T) / 2)
+
+    def _without_style(self, covariance: FloatArray) -> FloatArray:
+        """Take agreement with everything out of the items that have a weight."""
+        weighted = np.flatnonzero(self.weights.any(axis=0))
+        if np.diag(covariance)[weighted].sum() <= 0:
+            return covariance  # a noise-corrected draw without any variance left has no style either
+        signs = np.sign(self.weights[:, weighted].sum(axis=0))
+        scales = [self.agreeing_in[i] for i in weighted]
+        left = covariance.copy()
+        block = np.ix_(weighted, weighted)
+        left[block], _ = remove_acquiescence(covariance[block], signs, scales)
+        return left
+
+    def scores(self, scores: FloatArray, items: ItemInfo) -> FloatArray:
+        """Scores of the variables (N, n_variables): the items themselves, or means of each scale's answered items."""
+        if self.unit == "items":
+            return scores[:, [items.names.index(name) for name in self.names]]
+        keyed = scores * items.keyed
+        return np.stack([mean_of_answered(keyed[:, items.members(scale)]) for scale in self.names], axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +174,10 @@ def _jointly_defined(covariance: FloatArray) -> NDArray[np.bool_]:
     return kept
 
 
+WITHOUT_STYLE = "respondent_without_style"
+"""What is found at level ``respondent`` once agreement with everything is taken out of its item covariance."""
+
+
 def find_structure(
     answers: Answers,
     estimator: LevelEstimator,
@@ -158,14 +193,14 @@ def find_structure(
 
     Parallel analysis on the unreduced correlation matrix: ``pooled`` and ``means`` against permutations within item,
     ``run`` against independent errors of the same sizes, every other level against the component null
-    (``analysis.null``), all with the same answers missing.
+    (``analysis.null``), all with the same answers missing and the same estimator.
 
     Parameters
     ----------
     answers, estimator, matrices
         The answers, and their item covariance by level as the estimator gives it.
     levels
-        Levels to analyse.
+        Levels to analyse. With ``respondent`` goes the same level without response style (``WITHOUT_STYLE``).
     n_factors
         Number of factors at every level; None: by parallel analysis.
     draws
@@ -189,11 +224,35 @@ def find_structure(
             found[level] = variables
         else:
             chosen[level] = variables
+    if "respondent" in levels:
+        without = found.get("respondent") or _without_style(answers.items, matrices, chosen["respondent"])
+        if isinstance(without, Variables):
+            chosen[WITHOUT_STYLE] = without
+        else:
+            found[WITHOUT_STYLE] = without
     nulls = _null_eigenvalues(answers, estimator, matrices, chosen, draws, seed, progress)
-    for level, variables in chosen.items():
-        progress(f"factors at level {level}")
-        found[level] = _analyse(level, estimator.n_units(level), variables, matrices[level], nulls[level], n_factors)
-    return {level: found[level] for level in levels}
+    for name, variables in chosen.items():
+        progress(f"factors: {name}")
+        level = level_of(name)
+        found[name] = _analyse(level, estimator.n_units(level), variables, matrices[level], nulls[name], n_factors)
+    return {name: found[name] for name in (*levels, WITHOUT_STYLE) if name in found}
+
+
+def level_of(name: str) -> str:
+    """Level whose item covariance is analysed under this name."""
+    return "respondent" if name == WITHOUT_STYLE else name
+
+
+def _without_style(items: ItemInfo, matrices: Mapping[str, FloatArray], variables: Variables | str) -> Variables | str:
+    """Take the same variables with agreement taken out, or the reason in words why it cannot be."""
+    if isinstance(variables, str):
+        return variables
+    without = replace(variables, agreeing_in=items.scale)
+    try:
+        without.correlations(matrices["respondent"])
+    except (NotEstimableError, DataError) as error:
+        return str(error)
+    return without
 
 
 def _null_eigenvalues(
@@ -210,34 +269,26 @@ def _null_eigenvalues(
         if level in chosen:
             progress(f"parallel analysis at level {level}: {draws} permutations")
             rows = answers.scores if level == "pooled" else answers.respondent_means(answers.scores)
-            nulls[level] = permuted_null(_values(rows, answers.items, chosen[level]), draws, seed)
-    corrected = [level for level in CORRECTED if level in chosen]
-    compared = [*corrected, *(level for level in ("run",) if level in chosen)]
+            nulls[level] = permuted_null(chosen[level].scores(rows, answers.items), draws, seed)
+    compared = {name: variables for name, variables in chosen.items() if name not in nulls}
     if compared:
+        corrected = [level for level in CORRECTED if level in compared]
         world = null_world(answers, estimator, matrices)
-        eigenvalues: dict[str, list[FloatArray]] = {level: [] for level in compared}
+        eigenvalues: dict[str, list[FloatArray]] = {name: [] for name in compared}
         for draw, random in enumerate(np.random.default_rng(seed).spawn(draws), start=1):
             progress(f"parallel analysis against worlds without factors: {draw} of {draws}")
-            drawn = estimator.matrices(world.draw(random), corrected)
+            drawn = world.draw(estimator, corrected, random)
             if "run" in compared:
-                drawn["run"] = estimator.matrices(world.draw_run_errors(random), ["run"])["run"]
-            for level in compared:
-                eigenvalues[level].append(descending_eigenvalues(chosen[level].correlations(drawn[level])))
-        nulls |= {level: np.array(values) for level, values in eigenvalues.items()}
+                drawn["run"] = world.draw_runs(estimator, random)
+            for name, variables in compared.items():
+                eigenvalues[name].append(descending_eigenvalues(variables.correlations(drawn[level_of(name)])))
+        nulls |= {name: np.array(values) for name, values in eigenvalues.items()}
     return nulls
 
 
 def descending_eigenvalues(R: FloatArray) -> FloatArray:
     """Eigenvalues of a symmetric matrix, largest first."""
     return np.asarray(np.linalg.eigvalsh(R)[::-1], dtype=np.float64)
-
-
-def _values(scores: FloatArray, items: ItemInfo, variables: Variables) -> FloatArray:
-    """Scores of the variables (N, n_variables): the items themselves, or means of the answered items of each scale."""
-    if variables.unit == "items":
-        return scores[:, [items.names.index(name) for name in variables.names]]
-    keyed = scores * items.keyed
-    return np.stack([mean_of_answered(keyed[:, items.members(scale)]) for scale in variables.names], axis=1)
 
 
 def _analyse(

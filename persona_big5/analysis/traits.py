@@ -7,25 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from persona_big5.analysis.answers import CELL
-from persona_big5.analysis.levels import CORRECTED, covariance_by_level
-from persona_big5.errors import NotEstimableError
+from persona_big5.analysis.levels import CORRECTED, LevelEstimator
 from persona_big5.factors.correlation import correlation_of
-from persona_big5.variance.covariance import effect_covariance
-from persona_big5.variance.groups import cross_sums
-from persona_big5.variance.jackknife import Replicates, interval, resampled_facets
-from persona_big5.variance.moments import moment_equations
+from persona_big5.variance.jackknife import FEWEST_LEVELS, Replicates, interval
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from persona_big5.analysis.answers import Answers
-    from persona_big5.analysis.levels import LevelEstimator
-    from persona_big5.variance.groups import FloatArray, GroupSums
+    from persona_big5.analysis.answers import Answers, ItemInfo
+    from persona_big5.variance.groups import FloatArray
 
 CLOSE_TO_ONE = 0.9999
-MOST_LOST = 0.05
-"""Share of scale scores with a missing item up to which intervals rest on the complete ones: far fewer pairs."""
+RESAMPLED = ("llm", "persona")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +33,11 @@ class ScaleCorrelations:
         Shape (s, s), clipped to +-1; NaN for a scale without variance there.
     ci_low, ci_high
         Ends of the 95 % intervals (s, s); NaN where nothing could be resampled.
+    disattenuated
+        The same for scales of infinitely many such items (s, s): covariance of two scales over the geometric mean of
+        the average covariances within each; not clipped, NaN for a scale whose items do not covary.
+    disattenuated_ci_low, disattenuated_ci_high
+        Ends of its 95 % intervals.
     n
         Units of the level.
     corrected
@@ -50,68 +48,92 @@ class ScaleCorrelations:
     matrix: FloatArray
     ci_low: FloatArray
     ci_high: FloatArray
+    disattenuated: FloatArray
+    disattenuated_ci_low: FloatArray
+    disattenuated_ci_high: FloatArray
     n: int
     corrected: bool
 
 
 def scale_correlations(
-    answers: Answers, estimator: LevelEstimator, matrices: Mapping[str, FloatArray]
+    answers: Answers,
+    estimator: LevelEstimator,
+    matrices: Mapping[str, FloatArray],
+    progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, ScaleCorrelations]:
     """Correlate the scales at each level that can be had.
 
-    Everything comes from covariances of items (every pair over the rows where both are there, nothing imputed).
-    Intervals: jackknife over llms and personas with at least 4 levels on Fisher's z, from scale scores of complete rows
-    where hardly any is lost that way, else from the items too; none for ``split_run``, which is a check only.
+    Everything comes from covariances of items (nothing imputed). Intervals: jackknife over llms and personas with at
+    least 4 levels, correlations on Fisher's z; none for ``split_run``, which is a check only.
     """
-    weights = answers.items.weights
-    point = {level: _correlations(weights @ matrix @ weights.T) for level, matrix in matrices.items()}
-    scores = answers.scores @ weights.T  # NaN where any item of the scale is missing
-    if np.isnan(scores).mean() <= MOST_LOST:
-        weights = np.eye(len(weights))
-    else:
-        scores = answers.scores
-    cells = cross_sums(scores, answers.codes, CELL)
-    levels = [level for level in point if level != "split_run"]
-    replicates: dict[str, dict[str, FloatArray]] = {level: {} for level in point}
-    for facet in resampled_facets(cells, ["llm", "persona"]):
-        codes = np.unique(answers.code(facet))
-        rows = [_matrices(cells.without(facet, int(code)), estimator, levels) for code in codes]
-        for level in levels:
-            replicates[level][facet] = np.stack([_z(_correlations(weights @ row[level] @ weights.T)) for row in rows])
+    levels = [level for level in matrices if level != "split_run"]
+    replicates = _leave_one_out(answers, levels, progress)
     return {
-        level: ScaleCorrelations(
-            answers.items.scales,
-            matrix,
-            *_interval(matrix, Replicates(replicates[level])),
-            n=estimator.n_units(level),
-            corrected=level in CORRECTED,
-        )
-        for level, matrix in point.items()
+        level: _with_intervals(answers.items, estimator, level, matrix, replicates)
+        for level, matrix in matrices.items()
     }
 
 
-def _matrices(cells: GroupSums, estimator: LevelEstimator, levels: list[str]) -> dict[str, FloatArray]:
-    """Covariances by level, NaN at a level that what is left of the answers cannot tell apart."""
-    undefined = np.full(cells.products.shape[1:], np.nan)
-    found = effect_covariance(moment_equations(cells, estimator.effects))
-    try:
-        found |= covariance_by_level(cells, levels)
-    except NotEstimableError:
-        found |= dict.fromkeys(("means", "respondent", "run"), undefined)
-    return {level: found[level] for level in levels}
+def _leave_one_out(
+    answers: Answers, levels: list[str], progress: Callable[[str], None]
+) -> dict[str, list[dict[str, FloatArray]]]:
+    """Item covariances (items, items) by level, with each llm and each persona left out in turn."""
+    replicates: dict[str, list[dict[str, FloatArray]]] = {}
+    for facet in RESAMPLED:
+        code = answers.code(facet)
+        present = np.unique(code)
+        if len(present) < FEWEST_LEVELS:
+            continue
+        replicates[facet] = []
+        for number, left_out in enumerate(present, start=1):
+            progress(f"correlations of scales without each {facet}: {number} of {len(present)}")
+            rest = answers.where(code != left_out)
+            replicates[facet].append(LevelEstimator.of(rest).matrices(rest.scores, levels))
+    return replicates
 
 
-def _correlations(covariance: FloatArray) -> FloatArray:
-    return np.clip(correlation_of(covariance), -1.0, 1.0)
+def _with_intervals(
+    items: ItemInfo,
+    estimator: LevelEstimator,
+    level: str,
+    covariance: FloatArray,
+    replicates: Mapping[str, list[dict[str, FloatArray]]],
+) -> ScaleCorrelations:
+    matrix, disattenuated = _correlations(items, covariance)
+    undefined = np.full(covariance.shape, np.nan)
+    left_out = {
+        facet: [_correlations(items, row.get(level, undefined)) for row in rows]
+        for facet, rows in replicates.items()
+        if level != "split_run"
+    }
+    of_matrix = Replicates({facet: np.stack([_z(row[0]) for row in rows]) for facet, rows in left_out.items()})
+    of_universe = Replicates({facet: np.stack([row[1] for row in rows]) for facet, rows in left_out.items()})
+    low, high = (np.tanh(ends) for ends in interval(_z(matrix), of_matrix))
+    for ends in (low, high):
+        np.fill_diagonal(ends, np.where(np.isnan(np.diag(ends)), np.nan, 1.0))
+    return ScaleCorrelations(
+        items.scales,
+        matrix,
+        low,
+        high,
+        disattenuated,
+        *interval(disattenuated, of_universe),
+        n=estimator.n_units(level),
+        corrected=level in CORRECTED,
+    )
+
+
+def _correlations(items: ItemInfo, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Correlations of scales, as they are (clipped) and disattenuated for the number of their items."""
+    of_scales = items.weights @ covariance @ items.weights.T
+    universe = of_scales.copy()
+    for i, scale in enumerate(items.scales):
+        members = items.members(scale)
+        n = len(members)
+        own = np.diag(covariance)[members].sum() / n**2
+        universe[i, i] = (of_scales[i, i] - own) * n / (n - 1) if n > 1 else np.nan
+    return np.clip(correlation_of(of_scales), -1.0, 1.0), correlation_of(universe)
 
 
 def _z(correlations: FloatArray) -> FloatArray:
     return np.arctanh(np.clip(correlations, -CLOSE_TO_ONE, CLOSE_TO_ONE))
-
-
-def _interval(matrix: FloatArray, replicates: Replicates) -> tuple[FloatArray, FloatArray]:
-    low, high = interval(_z(matrix), replicates)
-    low, high = np.tanh(low), np.tanh(high)
-    for ends in (low, high):
-        np.fill_diagonal(ends, np.where(np.isnan(np.diag(ends)), np.nan, 1.0))
-    return low, high

@@ -240,7 +240,7 @@ def _power(
     world = planted_world(answers, estimator, matrices, n_factors=PLANTED_FACTORS, loading=PLANTED_LOADING)
     found = 0
     for random in np.random.default_rng(seed).spawn(PLANTED_DRAWS):
-        drawn = estimator.matrices(world.draw(random), ["respondent"])["respondent"]
+        drawn = world.draw(estimator, ["respondent"], random)["respondent"]
         eigenvalues = descending_eigenvalues(structure.variables.correlations(drawn))
         found += leading_above(eigenvalues, structure.parallel.null_percentile) >= PLANTED_FACTORS
     return found / PLANTED_DRAWS

@@ -141,11 +141,6 @@ def split_run_covariance(scores: FloatArray, respondent: IntArray, run_is_odd: N
     run_is_odd
         Which rows are odd runs, shape (N,).
 
-    Returns
-    -------
-    covariance
-        Shape (items, items), made symmetric. Respondents without both halves are left out, item by item.
-
     Raises
     ------
     NotEstimableError
@@ -153,15 +148,30 @@ def split_run_covariance(scores: FloatArray, respondent: IntArray, run_is_odd: N
     """
     n = int(respondent.max()) + 1
     odd = means_by_group(scores[run_is_odd], respondent[run_is_odd], n)
-    even = means_by_group(scores[~run_is_odd], respondent[~run_is_odd], n)
-    present = (np.isfinite(odd) & np.isfinite(even)).any(axis=1)
+    return cross_covariance(odd, means_by_group(scores[~run_is_odd], respondent[~run_is_odd], n))
+
+
+def cross_covariance(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Covariance of the columns of two measurements of the same units (items, items), made symmetric.
+
+    Parameters
+    ----------
+    first, second
+        Shape (n, items), NaN missing. Units without both measurements are left out, item by item.
+
+    Raises
+    ------
+    NotEstimableError
+        Where fewer than 3 units have both.
+    """
+    present = (np.isfinite(first) & np.isfinite(second)).any(axis=1)
     if present.sum() < FEWEST_FOR_SPLIT:
         raise NotEstimableError(f"fewer than {FEWEST_FOR_SPLIT} respondents have both odd and even runs")
-    odd_known, even_known = np.isfinite(odd[present]), np.isfinite(even[present])
-    odd, even = np.where(odd_known, odd[present], 0.0), np.where(even_known, even[present], 0.0)
-    odd = np.where(odd_known, odd - _divide(odd.sum(axis=0), odd_known.sum(axis=0)), 0.0)
-    even = np.where(even_known, even - _divide(even.sum(axis=0), even_known.sum(axis=0)), 0.0)
-    cross = _divide(odd.T @ even, odd_known.astype(float).T @ even_known.astype(float) - 1)
+    known_first, known_second = np.isfinite(first[present]), np.isfinite(second[present])
+    odd, even = np.where(known_first, first[present], 0.0), np.where(known_second, second[present], 0.0)
+    odd = np.where(known_first, odd - _divide(odd.sum(axis=0), known_first.sum(axis=0)), 0.0)
+    even = np.where(known_second, even - _divide(even.sum(axis=0), known_second.sum(axis=0)), 0.0)
+    cross = _divide(odd.T @ even, known_first.astype(float).T @ known_second.astype(float) - 1)
     return np.asarray((cross + cross.T) / 2)
 
 

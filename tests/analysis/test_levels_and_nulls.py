@@ -9,7 +9,7 @@ from planted_tables import long_table
 from persona_big5.analysis import analyze_table
 from persona_big5.analysis.answers import lay_out
 from persona_big5.analysis.levels import LevelEstimator
-from persona_big5.analysis.null import null_world, planted_world, square_root
+from persona_big5.analysis.null import _wishart, null_world, planted_world, square_root
 
 N_LLMS, N_PERSONAS, RUNS, N_ITEMS = 3, 10, 2, 6
 
@@ -84,24 +84,48 @@ def test_null_world_of_isolated_sessions_has_no_mood(frame):
     np.testing.assert_allclose(world.run @ world.run.T, np.diag(np.diag(matrices["run"])), rtol=0, atol=1e-12)
 
 
-def test_worlds_have_the_gaps_of_the_data(frame):
-    gone = np.random.default_rng(3).random(len(frame)) < 0.1
+def test_rows_of_a_world_are_whole_halves_of_cells_and_single_runs_where_an_answer_is_missing(frame):
+    gone = np.random.default_rng(3).random(len(frame)) < 0.02
     answers, estimator, matrices = estimated(frame.assign(score=frame["score"].mask(gone)))
-    drawn = null_world(answers, estimator, matrices).draw(np.random.default_rng(4))
-    np.testing.assert_array_equal(np.isnan(drawn), np.isnan(answers.scores))
-    assert np.isnan(drawn).sum() == gone.sum()
+    rows = null_world(answers, estimator, matrices).rows
+    holed = np.isnan(answers.scores)
+    assert gone.sum() == holed.sum() > 0
+    assert (rows.cells.present < 1).sum() == holed.sum()
+    assert rows.cells.weight.sum() == len(answers.scores)
+    np.testing.assert_array_equal(rows.cells.counts, estimator.rows.cells.counts)
 
 
-def test_drawn_worlds_have_the_components_they_are_drawn_from(frame):
-    answers, estimator, matrices = estimated(frame)
-    world = null_world(answers, estimator, matrices)
+@pytest.mark.parametrize("missing", [0.0, 0.1])
+@pytest.mark.parametrize("runs", [2, 7])
+def test_drawn_worlds_have_the_components_they_are_drawn_from(missing, runs):
     random = np.random.default_rng(5)
-    draws = [estimator.matrices(world.draw(random), ["persona", "run"]) for _ in range(300)]
-    persona = np.diag(np.maximum(estimator.variances()["persona"], 0))
-    for level, truth in (("persona", persona), ("run", matrices["run"])):
-        found = np.array([draw[level] for draw in draws])
-        error = found.std(axis=0, ddof=1) / np.sqrt(len(draws))
-        assert (np.abs(found.mean(axis=0) - truth) < 4 * error).all()
+    persona, mood = random.normal(size=(1, N_PERSONAS, 1, 3)), random.normal(size=(N_LLMS, N_PERSONAS, runs, 1))
+    scores = (persona + mood + 0.7 * random.normal(size=(N_LLMS, N_PERSONAS, runs, 3))).reshape(-1, 3)
+    scores[random.random(scores.shape) < missing] = np.nan
+    answers, estimator, matrices = estimated(long_table(scores, N_LLMS, N_PERSONAS, runs))
+    world = null_world(answers, estimator, matrices)
+    draws = [world.draw(estimator, ["persona", "respondent", "split_run", "run"], random) for _ in range(300)]
+    noise = [{"run": world.draw_runs(estimator, random)} for _ in range(300)]
+    variances = {name: np.maximum(values, 0) for name, values in estimator.variances().items()}
+    for level, truth, found in (
+        ("persona", np.diag(variances["persona"]), draws),
+        ("run", matrices["run"], draws),
+        ("run", np.diag(np.diag(matrices["run"])), noise),
+    ):
+        values = np.array([draw[level] for draw in found])
+        error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
+        assert (np.abs(values.mean(axis=0) - truth) < 4 * error).all(), level
+    difference = np.array([draw["split_run"] - draw["respondent"] for draw in draws])
+    assert (np.abs(difference.mean(axis=0)) < 4 * difference.std(axis=0) / np.sqrt(len(draws))).all()
+
+
+def test_products_within_are_drawn_as_one_by_one():
+    random = np.random.default_rng(6)
+    for freedom in (3, 40):
+        drawn = np.array([_wishart(freedom, 5, random) for _ in range(4000)])
+        np.testing.assert_allclose(drawn.mean(axis=0), freedom * np.eye(5), atol=0.1 * np.sqrt(freedom))
+        variance = freedom * (np.eye(5) + np.ones((5, 5)))
+        np.testing.assert_allclose(drawn.var(axis=0), variance, rtol=0.15)
 
 
 def test_planted_world_correlates_items_of_a_factor_by_their_loadings(frame):
@@ -162,7 +186,7 @@ def test_few_personas_leave_no_halves_to_compare():
     frame = traits(np.random.default_rng(7), TWO, 8, 6, 3)
     found = analyze_table(frame, levels=("respondent",), draws=20).document["recommended_level"]
     assert found["level"] == "means"
-    assert "fewer than 8 personas leave no halves to compare" in found["reason"]
+    assert found["reason"].endswith("no halves of the personas could be compared: means")
 
 
 def verdict(frame):
