@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from persona_big5.factors.rotation import Criterion, FloatArray, RotationMethod
 
 _TOLERANCE = 1e-5  # Frobenius norm of the projected gradient: loadings within about 1e-4 of the optimum
-_MAX_STEPS = 500
+_MAX_STEPS = 200
 _MAX_HALVINGS = 20
-_FLAT = 1e-8  # determinant of axes of unit length
+_LEAST_CURVATURE = 1e-3
+_FLAT = 1e-3  # determinant of axes of unit length: two of them correlate .9999995
 _LEAST_RANK = 1e-6
 """Of the smallest singular value of loadings relative to the largest, below which they are not rotated."""
 
@@ -33,7 +34,8 @@ class Rotations:
     factor_correlations
         Shape (B, k, k).
     converged
-        Shape (B,). False, with NaN loadings, where factors have no loadings of their own.
+        Shape (B,). False where the gradient has not vanished after 200 steps, and, with NaN loadings, where factors
+        have no loadings of their own.
     """
 
     loadings: FloatArray
@@ -66,8 +68,9 @@ def rotate_many(loadings: FloatArray, method: RotationMethod, target: FloatArray
     n, _, k = loadings.shape
     sound = _has_rank(loadings)
     if k == 1:
-        signs = np.where((loadings * target).sum(axis=1, keepdims=True) < 0, -1.0, 1.0)
-        return Rotations(np.where(sound[:, None, None], loadings * signs, np.nan), np.ones((n, 1, 1)), sound)
+        return Rotations(
+            align_many(np.where(sound[:, None, None], loadings, np.nan), target), np.ones((n, 1, 1)), sound
+        )
     rotated = np.full(loadings.shape, np.nan)
     correlations = np.full((n, k, k), np.nan)
     converged = np.zeros(n, dtype=bool)
@@ -76,20 +79,15 @@ def rotate_many(loadings: FloatArray, method: RotationMethod, target: FloatArray
 
 
 def align_many(loadings: FloatArray, target: FloatArray) -> FloatArray:
-    """Turn rotated solutions (B, p, k) to a target (p, k) by least squares, as R's ``psych::target.rot`` does.
+    """Turn rotated solutions (B, p, k) orthogonally to the least squares fit to a target (p, k); NaN stays NaN.
 
-    The pattern is regressed on the target's column by column and its factors given unit variance as if they had been
-    uncorrelated before, which is what ``psych::fa(n.iter)`` does with each resample. Permuting and reflecting columns
-    alone leaves the rotation itself to vary and gives wider intervals. A single factor is only reflected. NaN stays
-    NaN.
+    Permuting and reflecting columns alone leaves the rotation itself to vary: wider intervals. An oblique fit to the
+    target (``psych::target.rot``) varies as much as this one where factors are well defined, but has no bound in a
+    resample in which two of them nearly coincide.
     """
+    known = np.isfinite(loadings).all(axis=(1, 2))
     aligned = np.full(loadings.shape, np.nan)
-    known = np.isfinite(loadings).all(axis=(1, 2)) & _has_rank(np.nan_to_num(loadings))
-    if loadings.shape[2] == 1:
-        signs = np.where((loadings[known] * target).sum(axis=1, keepdims=True) < 0, -1.0, 1.0)
-        aligned[known] = loadings[known] * signs
-    elif known.any():
-        aligned[known] = fit_to(loadings[known], target)[0]
+    aligned[known] = loadings[known] @ _nearest_orthogonal(loadings[known], target)
     return aligned
 
 
@@ -146,7 +144,7 @@ def _rotate(A: FloatArray, T: FloatArray, *, oblique: bool) -> tuple[FloatArray,
 def _project(
     A: FloatArray, start: FloatArray, criterion: Criterion, *, oblique: bool
 ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
-    """Gradient projection of all solutions; step lengths grow and are halved as in Bernaards & Jennrich (2005)."""
+    """Gradient projection of all solutions; steps are halved until they descend."""
     axes, arrived = start.copy(), np.zeros(len(A), dtype=bool)
     rows, T, length = np.arange(len(A)), start, np.ones(len(A))
     value, gradient = _at(A, T, criterion, oblique=oblique)
@@ -159,7 +157,6 @@ def _project(
             gradient, squares = gradient[~done], squares[~done]
         if not len(rows):
             break
-        length *= 2
         moved = _back(T - length[:, None, None] * gradient, oblique=oblique)
         reached, slope = _at(A[rows], moved, criterion, oblique=oblique)
         for _ in range(_MAX_HALVINGS):
@@ -169,9 +166,17 @@ def _project(
             length[far] /= 2
             moved[far] = _back(T[far] - length[far, None, None] * gradient[far], oblique=oblique)
             reached[far], slope[far] = _at(A[rows[far]], moved[far], criterion, oblique=oblique)
+        length = _next_length(moved - T, slope - gradient, length)
         T, value, gradient = moved, reached, slope
         axes[rows] = T
     return *_rotate(A, axes, oblique=oblique), arrived
+
+
+def _next_length(change: FloatArray, bend: FloatArray, length: FloatArray) -> FloatArray:
+    """Step lengths of Barzilai & Borwein (1988) by how the gradient changed; twice the last where it says nothing."""
+    curvature = (change * bend).sum(axis=(1, 2))
+    squares = (change**2).sum(axis=(1, 2))
+    return np.divide(squares, curvature, out=2 * length, where=curvature > _LEAST_CURVATURE * squares)
 
 
 def _at(A: FloatArray, T: FloatArray, criterion: Criterion, *, oblique: bool) -> tuple[FloatArray, FloatArray]:
