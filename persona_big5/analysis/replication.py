@@ -32,6 +32,8 @@ FEWEST_PERSONAS = 8
 FEWEST_RESPONDENTS = 8
 """In each part."""
 FEWEST_FOR_QUANTILE = 20
+FAIR = 0.85
+"""Congruence from which factors are called fairly similar (Lorenzo-Seva & ten Berge, 2006)."""
 LEVELS: tuple[PartLevel, ...] = ("respondent", "means")
 METHOD = (
     "minres with the reported number of factors in every part; orthogonal Procrustes to the reported factors (families "
@@ -104,9 +106,9 @@ def replication_entry(
     entry
         ``level``, ``n_factors``, ``by_llm_family``, ``split_half`` (``personas``, ``llm_families``,
         ``personas_and_llm_families``, ``contexts``, ``wordings``), ``runs`` (apart: no evidence for traits),
-        ``method``, and the same for the level of plain ``means`` under ``means``. Lists have one number per factor, in
-        the order of ``factors.<level>``; ``phi`` is the median over splits or families. Missing where the level has no
-        factors.
+        ``reading`` (what may be concluded), ``method``, and the same for the level of plain ``means`` under ``means``.
+        Lists have one number per factor, in the order of ``factors.<level>``; ``phi`` is the median over splits or
+        families. Missing where the level has no factors.
     """
     if level not in LEVELS:
         return Missing(f"parts are compared at levels {' and '.join(LEVELS)} only, not {level}")
@@ -138,18 +140,22 @@ def _at_level(
     respondents = cells.grouping.coarser(RESPONDENT)[0].levels
     reported = _Reported(answers, cells, respondents, level, structure.variables, structure.solution, seed)
     family, names = _family_of_respondents(reported, families)
+    by_family = _by_family(reported, family, names, families)
+    llm_families, both = _llm_families(reported, family), _both(reported, family)
+    one_persona = len(np.unique(reported.levels_of("persona"))) == 1
     return {
         "level": level,
         "n_factors": structure.n_factors,
-        "by_llm_family": _by_family(reported, family, names, families),
+        "by_llm_family": by_family,
         "split_half": {
             "personas": _personas(reported),
-            "llm_families": _llm_families(reported, family),
-            "personas_and_llm_families": _both(reported, family),
+            "llm_families": llm_families,
+            "personas_and_llm_families": both,
             "contexts": _conditions(reported, "context"),
             "wordings": _conditions(reported, "wording"),
         },
         "runs": _runs(reported),
+        "reading": _reading(structure.n_factors, by_family, llm_families if one_persona else both),
     }
 
 
@@ -200,6 +206,7 @@ def _by_family(
     phi, null = np.concatenate([one.phi for one in found]), np.array([one.null_phi_95 for one in found])
     return {
         **source,
+        "both_sides_share": "the same personas",
         "phi": np.median(phi, axis=0),
         "phi_lowest": phi.min(axis=0),
         "null_phi_95": null.max(axis=0),
@@ -211,7 +218,7 @@ def _by_family(
 def _personas(reported: _Reported) -> dict[str, Any] | Missing:
     persona, n = _coded(reported.levels_of("persona"))
     if n < FEWEST_PERSONAS:
-        return Missing(f"{n} personas; halves need at least {FEWEST_PERSONAS}")
+        return Missing(f"fewer than {FEWEST_PERSONAS} personas")
     marks = halves(n, SPLITS, np.random.default_rng(reported.seed))[:, persona]
     return _split_entry(reported, marks, ~marks, "the same llms")
 
@@ -229,16 +236,35 @@ def _both(reported: _Reported, family: IntArray) -> dict[str, Any] | Missing:
     persona, n_personas = _coded(reported.levels_of("persona"))
     n_families = int(family.max()) + 1
     if n_families < 2 or n_personas < FEWEST_PERSONAS:
-        return Missing(
-            f"{n_families} llm families and {n_personas} personas; at least 2 and {FEWEST_PERSONAS} can be halved "
-            "together"
-        )
+        return Missing(f"fewer than 2 llm families or {FEWEST_PERSONAS} personas")
     random = np.random.default_rng(reported.seed)
     of_personas = halves(n_personas, SPLITS, random)
     of_families = halves(n_families, len(of_personas), random)
     of_families = of_families[np.arange(len(of_personas)) % len(of_families)]
     personas, llms = of_personas[:, persona], of_families[:, family]
     return _split_entry(reported, llms & personas, ~llms & ~personas, "neither llms nor personas")
+
+
+def _reading(n_factors: int, by_family: dict[str, Any] | Missing, apart: dict[str, Any] | Missing) -> str:
+    """Say how many factors come back where nothing is shared, and how many only where the personas are."""
+    if isinstance(apart, Missing):
+        return (
+            "there are no halves that share neither llms nor personas "
+            f"({apart.reason}): what comes back may be what both sides share"
+        )
+    back = apart["above_null"]
+    alike = int((back & (apart["phi"] >= FAIR)).sum())
+    found = (
+        f"{int(back.sum())} of {n_factors} factors come back beyond chance where neither llms nor personas are shared, "
+        f"{alike} of them with phi >= {FAIR}"
+    )
+    shared = 0 if isinstance(by_family, Missing) else int((by_family["above_null"] & ~back).sum())
+    if not shared:
+        return found
+    return (
+        f"{found}; {shared} more only where other llms are asked the same personas, which may be what these personas "
+        "are by chance and no trait"
+    )
 
 
 def _coded(levels: IntArray) -> tuple[IntArray, int]:
@@ -287,7 +313,7 @@ def _too_few(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> str:
     fewest = int(min(first.sum(axis=1).min(), second.sum(axis=1).min()))
     if fewest >= FEWEST_RESPONDENTS:
         return ""
-    return f"{fewest} respondents in a part; at least {FEWEST_RESPONDENTS} are needed"
+    return f"fewer than {FEWEST_RESPONDENTS} respondents in a part ({fewest})"
 
 
 def _correlations(reported: _Reported, parts: NDArray[np.bool_]) -> FloatArray:

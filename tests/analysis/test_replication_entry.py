@@ -75,6 +75,9 @@ def test_common_factors_come_back_in_families_and_halves():
     assert halves["personas"]["phi_5"].min() > 0.9
     assert isinstance(halves["llm_families"]["phi_5"], Missing)
     assert found["means"]["by_llm_family"]["phi_lowest"].min() > 0.95
+    assert found["reading"] == (
+        "2 of 2 factors come back beyond chance where neither llms nor personas are shared, 2 of them with phi >= 0.85"
+    )
     document = write_out({"replication": found})
     assert (
         document["reasons"]["replication.split_half.contexts"] == "every llm and variant was asked in one context only"
@@ -112,6 +115,8 @@ def test_what_personas_do_to_single_items_by_chance_replicates_over_families_tha
     both = found["split_half"]["personas_and_llm_families"]
     assert not both["above_null"].any()
     assert not found["split_half"]["personas"]["above_null"].any()
+    assert found["reading"].startswith("0 of 2 factors come back beyond chance where neither llms nor personas")
+    assert "2 more only where other llms are asked the same personas" in found["reading"]
 
 
 def test_contexts_and_wordings_are_halved_where_respondents_have_several():
@@ -135,8 +140,8 @@ def test_a_context_of_each_llm_is_no_condition():
     ("llms", "personas", "path", "reason"),
     [
         (1, 40, "by_llm_family", "one llm family (family-0): there is no other to compare it with"),
-        (6, 6, "personas", "6 personas; halves need at least 8"),
-        (6, 6, "personas_and_llm_families", "3 llm families and 6 personas; at least 2 and 8 can be halved together"),
+        (6, 6, "personas", "fewer than 8 personas"),
+        (6, 6, "personas_and_llm_families", "fewer than 2 llm families or 8 personas"),
         (2, 20, "llm_families", "one llm family"),
     ],
 )
@@ -151,7 +156,7 @@ def test_small_parts_are_refused():
     frame = world(PATTERN, llms=9, personas=8, runs=2)
     few = frame[(frame["persona"] == "p0") | (frame["llm"] < "llm-3")].assign(family=frame["llm"])
     found = entry_of(few, level="means")["by_llm_family"]
-    assert found["left_out"]["llm-8"] == Missing("1 respondents in a part; at least 8 are needed")
+    assert found["left_out"]["llm-8"] == Missing("fewer than 8 respondents in a part (1)")
     assert found["left_out"]["llm-0"]["n_respondents"] == 8
 
 
@@ -196,3 +201,46 @@ def test_real_answers_replicate_over_llms_in_two_of_three_dimensions(shared):
     assert both["phi"][1] > 0.9
     assert both["phi"][2] < 0.9
     assert found["by_llm_family"]["phi_lowest"][2] < 0.5
+
+
+def test_llms_without_personas_are_halved_by_llm(shared):
+    """218 llms and no personas: halves of the llms share neither, and the four dimensions come back."""
+    frame = read_long(shared / "real" / "pwp_bfillm" / "long.csv.gz", {"option_order": "context"})
+    found = entry_of(frame[frame["scale"].notna()], n_factors=4)
+    assert found["by_llm_family"].reason.startswith("no llm family can be compared: fewer than 8 respondents")
+    assert found["split_half"]["personas"] == Missing("fewer than 8 personas")
+    assert found["split_half"]["llm_families"]["phi"].min() > 0.9
+    assert found["reading"].startswith("4 of 4 factors come back beyond chance")
+
+
+HOSTILE = {
+    "as it is": lambda frame: frame,
+    "one run": lambda frame: frame[frame["run"] == "0"],
+    "one respondent": lambda frame: frame[(frame["llm"] == "llm-0") & (frame["persona"] == "p0")],
+    "one persona": lambda frame: frame[frame["persona"] == "p0"],
+    "an item that varies in one llm only": lambda frame: frame.assign(
+        score=frame["score"].where((frame["item_id"] != "i0") | (frame["llm"] == "llm-5"), 3.0)
+    ),
+    "an item that one family never answered": lambda frame: frame.assign(
+        score=frame["score"].mask((frame["item_id"] == "i0") & (frame["family"] == "family-1"))
+    ),
+    "all items the same": lambda frame: frame.assign(
+        score=frame.groupby(["llm", "persona", "run"])["score"].transform("first")
+    ),
+    "zeros and ones": lambda frame: frame.assign(score=(frame["score"] > 0).astype(float), score_min=0, score_max=1),
+    "runs that never differ": lambda frame: frame.assign(
+        score=frame.groupby(["llm", "persona", "item_id"])["score"].transform("first")
+    ),
+    "far from zero": lambda frame: frame.assign(score=frame["score"] + 1e6),
+    "no more respondents than items": lambda frame: frame[frame["persona"].isin(["p0", "p1", "p2"])],
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("level", ["respondent", "means"])
+def test_hostile_tables_get_numbers_or_reasons(name, level):
+    frame = HOSTILE[name](world(PATTERN, personas=10)).reset_index(drop=True)
+    n_factors = 1 if name == "all items the same" else 2  # there is no second to ask for
+    document = write_out({"replication": entry_of(frame, n_factors, level)})
+    assert "not defined for these data" not in document["reasons"].values()
+    assert document["replication"] is not None or document["reasons"]["replication"]
