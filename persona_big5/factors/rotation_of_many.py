@@ -176,7 +176,7 @@ def _next_length(change: FloatArray, bend: FloatArray, length: FloatArray) -> Fl
     """Step lengths of Barzilai & Borwein (1988) by how the gradient changed; twice the last where it says nothing."""
     curvature = (change * bend).sum(axis=(1, 2))
     squares = (change**2).sum(axis=(1, 2))
-    return np.divide(squares, curvature, out=2 * length, where=curvature > _LEAST_CURVATURE * squares)
+    return np.asarray(np.divide(squares, curvature, out=2 * length, where=curvature > _LEAST_CURVATURE * squares))
 
 
 def _at(A: FloatArray, T: FloatArray, criterion: Criterion, *, oblique: bool) -> tuple[FloatArray, FloatArray]:
