@@ -28,8 +28,8 @@ def coefficient_interval(
     Parameters
     ----------
     statistic
-        From a mark of the respondents kept (n,) to m coefficients in a metric in which they are about normal; NaN for
-        one that cannot be had.
+        From marks of the respondents kept (B, n) to m coefficients of each (B, m), in a metric in which they are about
+        normal; NaN for one that cannot be had. Called once.
     levels
         Levels of the crossed facets of respondents, each (n,). Those with fewer than 4 are not resampled: then the
         interval is for these levels.
@@ -49,22 +49,22 @@ def coefficient_interval(
     20 x 40, where Feldt's F interval, which takes respondents as independent, covers 55-58 % once facets matter.
     """
     random = np.random.default_rng(seed)
-    n = len(next(iter(levels.values()))) if levels else 0
-    estimate = statistic(np.ones(n, dtype=bool))
     crossed = {facet: codes for facet, codes in levels.items() if len(np.unique(codes)) >= FEWEST_LEVELS}
-    replicates = {facet: _left_out(statistic, codes, random) for facet, codes in crossed.items()}
+    n = len(next(iter(levels.values())))
+    marks = [np.ones((1, n), dtype=bool), *(_without_each(codes, random) for codes in crossed.values())]
+    if len(crossed) > 1:
+        marks.append(_without_each(np.arange(n), random))
+    found = np.split(statistic(np.concatenate(marks)), np.cumsum([len(part) for part in marks])[:-1])
     own = None
     if len(crossed) > 1:
-        rows = _left_out(statistic, np.arange(n), random)
+        rows = found.pop()
         own = (len(rows) - 1) / len(rows) * ((rows - rows.mean(axis=0)) ** 2).sum(axis=0)
-    return interval(estimate, Replicates(replicates), cell_variance=own)
+    return interval(found[0][0], Replicates(dict(zip(crossed, found[1:], strict=True))), cell_variance=own)
 
 
-def _left_out(
-    statistic: Callable[[NDArray[np.bool_]], NDArray[np.float64]], codes: NDArray[np.int64], random: np.random.Generator
-) -> NDArray[np.float64]:
-    """Compute the coefficients without each level, or each group of levels, (groups, m)."""
+def _without_each(codes: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.bool_]:
+    """Mark who is left without each level, or each group of levels, (groups, n)."""
     _, level = np.unique(codes, return_inverse=True)
     n_levels = int(level.max()) + 1
     group = random.permutation(n_levels) % MOST_GROUPS if n_levels > MOST_GROUPS else np.arange(n_levels)
-    return np.stack([statistic(group[level] != left_out) for left_out in range(int(group.max()) + 1)])
+    return group[level] != np.arange(int(group.max()) + 1)[:, None]

@@ -32,7 +32,8 @@ class MultilevelReliability:
     change
         Of changes of a person from occasion to occasion (Rc).
     means_nested, change_nested
-        The last two where occasions of different persons are not the same ones (RkRn, Rcn).
+        The last two where occasions of different persons are not the same ones (RkRn, Rcn). psych's model has no items
+        in it: what an item is to one person on all occasions counts as error, and hides change.
     components, components_nested
         Variance components of the two designs, none below 0.
     n, k, p

@@ -12,6 +12,7 @@ from persona_big5.factors.extraction import HEYWOOD, most_factors
 from persona_big5.factors.matrices import checked_correlation
 from persona_big5.factors.minres import minres
 from persona_big5.factors.rotation import rotate
+from persona_big5.factors.rotation_of_many import rotate_many
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,6 +33,8 @@ class Omega:
         Share that is of the general factor; None with fewer than three group factors.
     limit
         `hierarchical` over `total`: what it would be with infinitely many such items; None as `hierarchical`.
+    loadings
+        Pattern on the (oblique) factors (p, k).
     general
         Loadings on the general factor (p,); None as `hierarchical`.
     n_factors
@@ -43,6 +46,7 @@ class Omega:
     total: float
     hierarchical: float | None
     limit: float | None
+    loadings: NDArray[np.float64]
     general: NDArray[np.float64] | None
     n_factors: int
     heywood: NDArray[np.int64]
@@ -52,7 +56,7 @@ class Omega:
         return f"omega total {self.total:.3f}, {general} ({self.n_factors} factors)"
 
 
-def omega(R: NDArray[np.float64], n_factors: int = GROUP_FACTORS, *, random_starts: int = 10, seed: int = 0) -> Omega:
+def omega(R: NDArray[np.float64], n_factors: int = GROUP_FACTORS, *, seed: int = 0) -> Omega:
     """Omega total and hierarchical of keyed items by minres, oblimin and Schmid-Leiman (McDonald, 1999; Zinbarg, 2005).
 
     Parameters
@@ -62,8 +66,8 @@ def omega(R: NDArray[np.float64], n_factors: int = GROUP_FACTORS, *, random_star
         loading; here the keys decide, so an item that runs against its key lowers omega.
     n_factors
         Group factors; where p identifies fewer than three (p < 6), one factor is fitted, and omega is total alone.
-    random_starts, seed
-        Of the rotation.
+    seed
+        Of the random starts of the rotation.
 
     Raises
     ------
@@ -93,19 +97,55 @@ def omega(R: NDArray[np.float64], n_factors: int = GROUP_FACTORS, *, random_star
     communalities = (found.loadings**2).sum(axis=1)
     unique = float((1 - communalities).sum())
     hierarchical = general = None
+    loadings = found.loadings
     if k == 1:
         common = float(found.loadings.sum()) ** 2
         total = common / (common + unique)
     else:
         total = 1 - unique / total_variance
-        rotated = rotate(found.loadings, "oblimin", random_starts=random_starts, seed=seed)
-        general = rotated.loadings @ minres(rotated.factor_correlations, 1).loadings[:, 0]
+        rotated = rotate(found.loadings, "oblimin", seed=seed)
+        loadings = rotated.loadings
+        general = loadings @ minres(rotated.factor_correlations, 1).loadings[:, 0]
         hierarchical = float(general.sum()) ** 2 / total_variance
     return Omega(
         total=total,
         hierarchical=hierarchical,
         limit=None if hierarchical is None or total <= 0 else hierarchical / total,
+        loadings=loadings,
         general=general,
         n_factors=k,
         heywood=np.flatnonzero(communalities >= HEYWOOD),
     )
+
+
+def omegas_of_resamples(R: NDArray[np.float64], sample: Omega) -> NDArray[np.float64]:
+    """Omega total and hierarchical of many matrices by the model of the full sample, for intervals.
+
+    Parameters
+    ----------
+    R
+        Shape (B, p, p), correlation matrices of resamples of the same keyed items, without NaN (not checked).
+    sample
+        Omega of the full sample; factors of each resample are rotated from where they lie in it.
+
+    Returns
+    -------
+    Shape (B, 2); NaN where extraction fails, factors have no loadings of their own, or the sum does not vary;
+    hierarchical NaN with one factor. A rotation that goes on for long counts as it stands: where its criterion is that
+    flat, the general factor hardly depends on it.
+    """
+    found = minres(R, sample.n_factors)
+    total_variance = R.sum(axis=(1, 2))
+    total_variance = np.where(total_variance > 0, total_variance, np.nan)
+    unique = (1 - (found.loadings**2).sum(axis=2)).sum(axis=1)
+    if sample.n_factors == 1:
+        common = found.loadings.sum(axis=(1, 2)) ** 2
+        total, hierarchical = common / (common + unique), np.full(len(R), np.nan)
+    else:
+        total = 1 - unique / total_variance
+        rotated = rotate_many(found.loadings, "oblimin", sample.loadings)
+        sound = np.isfinite(rotated.factor_correlations).all(axis=(1, 2))
+        correlations = np.where(sound[:, None, None], rotated.factor_correlations, np.eye(sample.n_factors))
+        second = minres(correlations, 1).loadings
+        hierarchical = np.where(sound, (rotated.loadings @ second).sum(axis=(1, 2)) ** 2 / total_variance, np.nan)
+    return np.where(np.asarray(found.converged)[:, None], np.column_stack([total, hierarchical]), np.nan)

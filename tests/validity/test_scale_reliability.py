@@ -14,7 +14,7 @@ from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.validity.icc import one_way_icc, two_way_icc
 from persona_big5.validity.leave_out import coefficient_interval
 from persona_big5.validity.multilevel import multilevel_reliability
-from persona_big5.validity.omega import omega
+from persona_big5.validity.omega import omega, omegas_of_resamples
 from persona_big5.validity.reliability import alpha_of, ordinal_alpha
 from persona_big5.validity.retest import retest
 from persona_big5.validity.split_half import MOST_SPLITS, mean_split_half, number_of_splits, split_half, splits
@@ -98,6 +98,24 @@ def test_omega_of_a_known_bifactor_model():
     assert found.total == pytest.approx(1 - 9 * (1 - 0.52) / R.sum(), abs=1e-5)
     assert found.hierarchical == pytest.approx(5.4**2 / R.sum(), abs=1e-5)
     assert str(found) == f"omega total {found.total:.3f}, hierarchical {found.hierarchical:.3f} (3 factors)"
+
+
+def test_omegas_of_resamples_are_those_of_each():
+    general, group = np.full(9, 0.6), np.kron(np.eye(3), np.full((3, 1), 0.4))
+    R = np.outer(general, general) + group @ group.T
+    np.fill_diagonal(R, 1.0)
+    random = np.random.default_rng(5)
+    resamples = np.stack(
+        [np.corrcoef(random.multivariate_normal(np.zeros(9), R, 400), rowvar=False) for _ in range(20)]
+    )
+    for k in (3, 1):
+        each = [omega(one, k) for one in resamples]
+        found = omegas_of_resamples(resamples, omega(R, k))
+        assert found[:, 0] == pytest.approx(np.array([one.total for one in each]), abs=1e-5)
+        if k == 3:
+            assert found[:, 1] == pytest.approx(np.array([one.hierarchical for one in each]), abs=2e-3)
+        else:
+            assert np.isnan(found[:, 1]).all()
 
 
 def test_omega_that_does_not_exist():
@@ -296,7 +314,7 @@ def covered(draw, levels, replicates):
     for seed in range(replicates):
         scores = draw(np.random.default_rng(seed))
         low, high = coefficient_interval(
-            lambda kept, scores=scores: np.log1p(-np.array([alpha_of(np.cov(scores[kept], rowvar=False))])),
+            lambda marks, scores=scores: np.log1p([[-alpha_of(np.cov(scores[kept], rowvar=False))] for kept in marks]),
             levels,
             seed=0,
         )
@@ -327,5 +345,7 @@ def test_intervals_cover_alpha_over_llms_crossed_with_personas():
 
 
 def test_few_levels_have_no_interval():
-    low, high = coefficient_interval(lambda kept: np.array([kept.mean()]), {"llm": np.arange(30) % 3}, seed=0)
+    low, high = coefficient_interval(
+        lambda marks: marks.mean(axis=1, keepdims=True), {"llm": np.arange(30) % 3}, seed=0
+    )
     assert np.isnan([low, high]).all()
