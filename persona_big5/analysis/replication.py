@@ -11,9 +11,8 @@ from persona_big5.analysis.answers import CELL, RESPONDENT
 from persona_big5.analysis.document import NOT_ASKED_FOR, Missing
 from persona_big5.errors import NotEstimableError
 from persona_big5.validity.replication import Replication, halves, replicate, replicate_left_out
-from persona_big5.variance.covariance import means_covariance, respondent_covariance
 from persona_big5.variance.groups import Grouping, GroupSums, cross_sums
-from persona_big5.variance.parts import covariance_of_parts
+from persona_big5.variance.resampling import resampled_covariances
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from persona_big5.analysis.structure import Structure, Variables
     from persona_big5.factors.extraction import FactorSolution
     from persona_big5.variance.groups import FloatArray, IntArray
-    from persona_big5.variance.parts import PartLevel
 
 SPLITS = 100
 FEWEST_PERSONAS = 8
@@ -34,7 +32,7 @@ FEWEST_RESPONDENTS = 8
 FEWEST_FOR_QUANTILE = 20
 FAIR = 0.85
 """Congruence from which factors are called fairly similar (Lorenzo-Seva & ten Berge, 2006)."""
-LEVELS: tuple[PartLevel, ...] = ("respondent", "means")
+LEVELS = ("respondent", "means")
 METHOD = (
     "minres with the reported number of factors in every part; orthogonal Procrustes to the reported factors (families "
     "left out: to the factors of the others); Tucker's phi by factor; null_phi_95 is the 95th percentile of phi when "
@@ -51,7 +49,7 @@ class _Reported:
     answers: Answers
     cells: GroupSums
     respondents: IntArray
-    level: PartLevel
+    level: str
     variables: Variables
     solution: FactorSolution
     seed: int
@@ -127,7 +125,7 @@ def _at_level(
     answers: Answers,
     cells: GroupSums,
     structure: Structure | str,
-    level: PartLevel,
+    level: str,
     families: Mapping[str, str] | str,
     seed: int,
     progress: Callable[[str], None],
@@ -298,7 +296,7 @@ def _compared(reported: _Reported, first: FloatArray, second: FloatArray, shared
     if found.n_compared < len(first) / 2:
         k = reported.solution.loadings.shape[1]
         return Missing(f"in {len(first) - found.n_compared} of {len(first)} splits a half has fewer than {k} factors")
-    few = Missing(f"{found.n_compared} splits; a 5th percentile needs {FEWEST_FOR_QUANTILE}")
+    few = Missing(f"fewer than {FEWEST_FOR_QUANTILE} splits ({found.n_compared}): no 5th percentile")
     return {
         "n_splits": found.n_compared,
         "both_sides_share": shared,
@@ -317,8 +315,20 @@ def _too_few(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> str:
 
 
 def _correlations(reported: _Reported, parts: NDArray[np.bool_]) -> FloatArray:
-    covariances = covariance_of_parts(reported.cells, RESPONDENT, parts, reported.level)
+    """Correlations (n_parts, p, p) in parts given by their respondents (n_parts, respondents)."""
+    covariances = _covariances(reported.cells, parts, reported.level)
     return np.stack([reported.variables.correlations(covariance) for covariance in covariances])
+
+
+def _covariances(cells: GroupSums, parts: NDArray[np.bool_], level: str) -> FloatArray:
+    """Covariance of items in each part: a resample in which a respondent counts once or not at all."""
+    respondent = cells.grouping.coarser(RESPONDENT)[1]
+    levels = np.column_stack([cells.grouping.levels, respondent])
+    by_respondent = GroupSums(
+        Grouping((*cells.grouping.columns, "respondent"), levels), cells.n, cells.left, cells.products
+    )
+    counts = {"respondent": parts.astype(float)}
+    return resampled_covariances(by_respondent, ["respondent"], (), counts, [level])[level]
 
 
 def _conditions(reported: _Reported, column: str) -> dict[str, Any] | Missing:
@@ -346,8 +356,8 @@ def _runs(reported: _Reported) -> dict[str, Any] | Missing:
         first, second = (
             _matrix(reported, cross_sums(answers.scores[rows], answers.codes[rows], CELL)) for rows in (~odd, odd)
         )
-    except NotEstimableError:
-        return Missing("halves of the runs have no cell that was asked twice: run noise cannot be removed from them")
+    except NotEstimableError as error:
+        return Missing(str(error))
     found = _compared(reported, first[None], second[None], "everything but the runs")
     return found if isinstance(found, Missing) else {**found, "evidence": False, "note": RUNS_NOTE}
 
@@ -358,8 +368,11 @@ def _only(cells: GroupSums, rows: NDArray[np.bool_]) -> GroupSums:
 
 
 def _matrix(reported: _Reported, cells: GroupSums) -> FloatArray:
-    if len(cells.by(RESPONDENT).grouping) < FEWEST_RESPONDENTS:
-        raise NotEstimableError(f"fewer than {FEWEST_RESPONDENTS} respondents in a part")
-    if reported.level == "means":
-        return reported.variables.correlations(means_covariance(cells, RESPONDENT))
-    return reported.variables.correlations(respondent_covariance(cells, RESPONDENT).respondent)
+    """Correlations (p, p) in a part given by its cells."""
+    n_respondents = len(cells.by(RESPONDENT).grouping)
+    if n_respondents < FEWEST_RESPONDENTS:
+        raise NotEstimableError(f"fewer than {FEWEST_RESPONDENTS} respondents in a part ({n_respondents})")
+    covariance = _covariances(cells, np.ones((1, n_respondents), dtype=bool), reported.level)[0]
+    if not np.isfinite(covariance).any():
+        raise NotEstimableError("no cell of a part was asked twice: run noise cannot be removed from it")
+    return reported.variables.correlations(covariance)
