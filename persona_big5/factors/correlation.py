@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from persona_big5.factors.matrices import checked_scores
+from persona_big5.factors.ordered_items import MAX_CATEGORIES, OrderedItems
+from persona_big5.factors.pair_tables import blocks_of_pairs, pair_tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +42,8 @@ class Correlation:
 
     def __str__(self) -> str:
         p = len(self.matrix)
-        pairs = f"{self.n_pairs.min()}-{self.n_pairs.max()} respondents per pair"
+        most = self.n_pairs.max(initial=0)
+        pairs = f"{self.n_pairs.min(initial=most)}-{most} respondents per pair"
         return f"correlations of {p} items, {pairs}, {len(self.undefined)} items undefined"
 
 
@@ -55,7 +58,7 @@ def pearson(scores: NDArray[np.float64]) -> Correlation:
     Raises
     ------
     DataError
-        When `scores` is no two-dimensional table.
+        When `scores` is no two-dimensional table or holds infinite values.
 
     Notes
     -----
@@ -69,6 +72,8 @@ def pearson(scores: NDArray[np.float64]) -> Correlation:
     counts = observed.sum(axis=0)
     means = np.where(observed, scores, 0.0).sum(axis=0) / np.maximum(counts, 1)
     centred = np.where(observed, scores - means, 0.0)
+    largest = np.abs(centred).max(axis=0, initial=0.0)
+    centred /= np.where(largest > 0, largest, 1.0)  # squares neither overflow nor vanish
 
     n = present.T @ present
     sums = centred.T @ present  # [i, j]: sum of item i over those who answered j too
@@ -95,12 +100,35 @@ def spearman(scores: NDArray[np.float64]) -> Correlation:
     Raises
     ------
     DataError
-        When `scores` is no two-dimensional table.
+        When `scores` is no two-dimensional table or holds infinite values.
     """
     scores = checked_scores(scores)
+    if pd.DataFrame(scores).nunique().max() <= MAX_CATEGORIES:
+        matrix = _spearman_of_tables(OrderedItems.of(scores))
+    else:
+        matrix = pd.DataFrame(scores).corr(method="spearman", min_periods=MIN_PAIRS).to_numpy(copy=True)
     present = (~np.isnan(scores)).astype(np.float64)
-    matrix = pd.DataFrame(scores).corr(method="spearman", min_periods=MIN_PAIRS).to_numpy(copy=True)
     return Correlation(matrix, np.rint(present.T @ present).astype(np.int64))
+
+
+def _spearman_of_tables(items: OrderedItems) -> NDArray[np.float64]:
+    """Rank correlations of items of few categories: a pair's mid-ranks follow from the margins of its table."""
+    matrix = np.full((len(items.categories),) * 2, np.nan)
+    usable = (items.categories > 1) & ((items.codes >= 0).sum(axis=0) >= MIN_PAIRS)
+    matrix[usable, usable] = 1.0
+    tables = pair_tables(items.codes, items.categories)
+    for block in blocks_of_pairs(items):
+        counts = block.gather(tables)
+        n = counts.sum(axis=(1, 2))
+        ranks, spreads = [], np.ones_like(n)
+        for margin in (counts.sum(axis=2), counts.sum(axis=1)):
+            rank = np.cumsum(margin, axis=1) - margin / 2 - n[:, None] / 2  # mid-ranks, less their mean
+            ranks.append(rank)
+            spreads *= (margin * rank**2).sum(axis=1)
+        spreads[(spreads == 0) | (n < MIN_PAIRS)] = np.nan
+        rho = np.einsum("mab,ma,mb->m", counts, *ranks) / np.sqrt(spreads)
+        matrix[block.first, block.second] = matrix[block.second, block.first] = np.clip(rho, -1.0, 1.0)
+    return matrix
 
 
 def correlation_of(covariance: NDArray[np.float64]) -> NDArray[np.float64]:

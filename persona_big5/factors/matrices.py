@@ -52,8 +52,11 @@ def checked_correlation(R: NDArray[np.float64], items: Sequence[str] | None = No
 
 
 def checked_scores(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return `scores` as a float array if it is a table of respondents x items, else raise DataError."""
+    """Return `scores` as a float array if it is a table of respondents x items, none infinite, else raise DataError."""
     scores = np.asarray(scores, dtype=np.float64)
     if scores.ndim != 2:
         raise DataError(f"scores have {scores.ndim} dimension(s), shape {scores.shape}; give respondents x items")
+    if len(infinite := np.flatnonzero(np.isinf(scores).any(axis=0))):
+        listed = ", ".join(str(item + 1) for item in infinite[:10])
+        raise DataError(f"infinite values in columns {listed} (counted from 1); mark missing answers as NaN")
     return scores

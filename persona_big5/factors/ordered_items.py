@@ -49,10 +49,6 @@ class OrderedItems:
             values.
         """
         scores = checked_scores(scores)
-        if len(infinite := np.flatnonzero(np.isinf(scores).any(axis=0))):
-            raise DataError(
-                f"infinite values in items {listed(infinite)} (positions, counted from 1); mark missing answers as NaN"
-            )
         values = [np.unique(column[~np.isnan(column)]) for column in scores.T]
         categories = np.array([len(distinct) for distinct in values], dtype=np.int64)
         if len(continuous := np.flatnonzero(categories > MAX_CATEGORIES)):

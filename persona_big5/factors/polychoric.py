@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,14 +21,13 @@ from persona_big5.factors.ordered_items import (
     listed,
     listed_pairs,
 )
+from persona_big5.factors.pair_tables import NUMBERS_HELD, blocks_of_pairs, pair_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-_ROWS_AT_ONCE = 1 << 13  # rows whose indicators are held at a time
-_NUMBERS_HELD = 1 << 22  # counts in the tables held at a time
 _NUMBERS_IN_CACHE = 1 << 16  # an integrand this large stays in the processor's cache
 _SMALLEST_PROBABILITY = 1e-15  # below it a difference of distribution functions is rounding error
 
@@ -41,9 +39,9 @@ class Polychoric:
     Attributes
     ----------
     matrix
-        Shape (p, p), symmetric, ones on the diagonal. NaN where an item is constant, or, for a pair, where one item is
-        constant among the respondents who answered both or fewer than three did. 1 or -1 where no answer contradicts
-        a perfect order, so that the likelihood rises up to the border (named in `notes`).
+        Shape (p, p), symmetric, ones on the diagonal, not always positive semi-definite. NaN where an item is constant
+        or has fewer than three answers, also among the respondents who answered both items of a pair. 1 or -1 where no
+        answer contradicts a perfect order, so that the likelihood rises up to the border (named in `notes`).
     n_pairs
         Shape (p, p), respondents with both items answered; on the diagonal, with the item answered.
     thresholds
@@ -52,7 +50,7 @@ class Polychoric:
     standard_errors
         Shape (p, p), 0 on the diagonal, NaN where the correlation is NaN, 1 or -1; None where not asked for.
     undefined
-        Positions of constant items.
+        Positions of items that are constant or have fewer than three answers.
     notes
         What a reader must know, in words; items by their positions, counted from 1.
     """
@@ -99,11 +97,13 @@ def polychoric(scores: NDArray[np.float64], *, standard_errors: bool = False) ->
     search stops that early), with lavaan, and with a dense SciPy optimum to 1e-6.
     """
     items = OrderedItems.of(scores)
-    matrix = _correlations(items, _tables(items.codes, items.categories)[None])[0]
+    matrix = _correlations(items, pair_tables(items.codes, items.categories)[None])[0]
     answered = (items.codes >= 0).astype(np.float64)
     n_pairs = np.rint(answered.T @ answered).astype(np.int64)
+    undefined = np.flatnonzero((items.categories < 2) | (np.diag(n_pairs) < MIN_PAIRS))
+    matrix[undefined, undefined] = np.nan
     errors = _standard_errors(items, matrix, n_pairs) if standard_errors else None
-    return Polychoric(matrix, n_pairs, items.thresholds, errors, items.constant, _notes(matrix, items.constant))
+    return Polychoric(matrix, n_pairs, items.thresholds, errors, undefined, _notes(matrix, undefined))
 
 
 def polychoric_null(scores: NDArray[np.float64], draws: int = 100, seed: int = 0) -> NDArray[np.float64]:
@@ -137,11 +137,11 @@ def polychoric_null(scores: NDArray[np.float64], draws: int = 100, seed: int = 0
             f"{len(items.constant)} constant items (positions {listed(items.constant)}): drop them before permuting"
         )
     rng = np.random.default_rng(seed)
-    at_once = max(1, _NUMBERS_HELD // int(items.categories.sum()) ** 2)
+    at_once = max(1, NUMBERS_HELD // max(1, int(items.categories.sum()) ** 2))
     eigenvalues = np.empty((draws, len(items.categories)))
     for first in range(0, draws, at_once):
         chunk = slice(first, min(first + at_once, draws))
-        tables = [_tables(_permuted(items.codes, rng), items.categories) for _ in range(chunk.start, chunk.stop)]
+        tables = [pair_tables(_permuted(items.codes, rng), items.categories) for _ in range(chunk.start, chunk.stop)]
         R = _correlations(items, np.stack(tables))
         R[np.isnan(R)] = 0.0
         eigenvalues[chunk] = np.linalg.eigvalsh(R)[:, ::-1]
@@ -154,7 +154,7 @@ def _correlations(items: OrderedItems, tables: NDArray[np.float64]) -> NDArray[n
     R = np.full((len(tables), p, p), np.nan)
     varying = np.flatnonzero(items.categories > 1)
     R[:, varying, varying] = 1.0
-    for block in _blocks(items):
+    for block in blocks_of_pairs(items):
         counts = block.gather(tables)
         usable = _informative(counts)
         pair = np.nonzero(usable)[1]
@@ -164,47 +164,6 @@ def _correlations(items: OrderedItems, tables: NDArray[np.float64]) -> NDArray[n
         )
         R[:, block.first, block.second] = R[:, block.second, block.first] = rho
     return R
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """Pairs whose tables have one shape, and where these stand in the table of all categories by all categories."""
-
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
-
-    def gather(self, tables: NDArray[np.float64]) -> NDArray[np.float64]:
-        counts: NDArray[np.float64] = tables[..., self.rows[:, :, None], self.columns[:, None, :]]
-        return counts
-
-
-def _blocks(items: OrderedItems) -> Iterator[_Block]:
-    """All pairs of items that vary, by the shape of their tables, the item with fewer categories first."""
-    by_size = {size: np.flatnonzero(items.categories == size) for size in np.unique(items.categories) if size > 1}
-    offsets = np.cumsum(items.categories) - items.categories
-    for size, other_size in combinations_with_replacement(by_size, 2):
-        if size == other_size:
-            first, second = by_size[size][np.array(np.triu_indices(len(by_size[size]), 1))]
-        else:
-            first, second = (grid.ravel() for grid in np.meshgrid(by_size[size], by_size[other_size], indexing="ij"))
-        at_once = max(1, _NUMBERS_HELD // (4 * size * other_size))
-        for start in range(0, len(first), at_once):
-            i, j = first[start : start + at_once], second[start : start + at_once]
-            yield _Block(i, j, offsets[i][:, None] + np.arange(size), offsets[j][:, None] + np.arange(other_size))
-
-
-def _tables(codes: NDArray[np.int8], categories: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How often each category of each item goes with each category of each other: all tables in one square array."""
-    item = np.repeat(np.arange(len(categories)), categories)
-    category = np.concatenate([np.arange(size) for size in categories] or [np.arange(0)]).astype(np.int8)
-    counts = np.zeros((len(item), len(item)))
-    for start in range(0, len(codes), _ROWS_AT_ONCE):
-        # A product of zeros and ones is exact in single precision, and twice as fast.
-        indicators = (codes[start : start + _ROWS_AT_ONCE, item] == category).astype(np.float32)
-        counts += indicators.T @ indicators
-    return counts
 
 
 def _permuted(codes: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int8]:
@@ -273,9 +232,9 @@ def _standard_errors(
     items: OrderedItems, matrix: NDArray[np.float64], n_pairs: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     errors = np.full(matrix.shape, np.nan)
-    varying = np.flatnonzero(items.categories > 1)
-    errors[varying, varying] = 0.0
-    for block in _blocks(items):
+    defined = np.flatnonzero(~np.isnan(np.diag(matrix)))
+    errors[defined, defined] = 0.0
+    for block in blocks_of_pairs(items):
         inside = np.abs(matrix[block.first, block.second]) < 1
         first, second = block.first[inside], block.second[inside]
         rho = matrix[first, second]
@@ -324,14 +283,14 @@ def _two_step_errors(
     return error
 
 
-def _notes(matrix: NDArray[np.float64], constant: NDArray[np.int64]) -> tuple[str, ...]:
+def _notes(matrix: NDArray[np.float64], undefined: NDArray[np.int64]) -> tuple[str, ...]:
     """Say which items and pairs have no correlation, and which have one at the border."""
     upper = np.triu(np.ones(matrix.shape, dtype=bool), 1)
     notes = []
-    if len(constant):
-        notes.append(f"items {listed(constant)}: constant or never answered, without correlations")
+    if len(undefined):
+        notes.append(f"items {listed(undefined)}: constant or answered by fewer than {MIN_PAIRS}, without correlations")
     unknown = np.isnan(matrix) & upper
-    unknown[constant] = unknown[:, constant] = False
+    unknown[undefined] = unknown[:, undefined] = False
     if unknown.any():
         notes.append(
             f"{unknown.sum()} pairs without a correlation, as fewer than {MIN_PAIRS} answered both or one item is "

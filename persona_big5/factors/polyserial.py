@@ -17,7 +17,6 @@ from persona_big5.factors.ordered_items import (
     category_means,
     category_probabilities,
     influence_by_thresholds,
-    listed,
     listed_pairs,
     normal_density,
 )
@@ -86,10 +85,6 @@ def polyserial(continuous: NDArray[np.float64], ordinal: NDArray[np.float64]) ->
     items = OrderedItems.of(ordinal)
     if len(continuous) != len(items.codes):
         raise DataError(f"{len(continuous)} rows of measured variables beside {len(items.codes)} rows of items")
-    if len(infinite := np.flatnonzero(np.isinf(continuous).any(axis=0))):
-        raise DataError(
-            f"infinite values in measured variables {listed(infinite)} (counted from 1); mark missing as NaN"
-        )
     shape = (continuous.shape[1], len(items.categories))
     matrix, errors = np.full(shape, np.nan), np.full(shape, np.nan)
     measured = _standardised(continuous)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,8 +33,12 @@ def test_pearson_with_holes_equals_pandas():
     assert found.n_pairs[2, 2] == (~np.isnan(scores[:, 2])).sum()
 
 
-def test_spearman_with_holes_ranks_each_pair_anew():
-    scores = holes(np.random.default_rng(2))
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_spearman_with_holes_ranks_each_pair_anew(noise):
+    """With ties in a few categories, and without."""
+    rng = np.random.default_rng(2)
+    scores = holes(rng)
+    scores += noise * rng.standard_normal(scores.shape)
     found = spearman(scores)
     for i, j in ((0, 1), (2, 5), (3, 4)):
         rows = ~np.isnan(scores[:, [i, j]]).any(axis=1)
@@ -86,3 +92,44 @@ def test_it_prints_itself():
     scores = np.random.default_rng(3).standard_normal((20, 4))
     scores[:, 2] = 1.0
     assert str(pearson(scores)) == "correlations of 4 items, 20-20 respondents per pair, 1 items undefined"
+
+
+@pytest.mark.parametrize("correlate", [pearson, spearman])
+def test_duplicated_and_reversed_items_are_perfectly_correlated(correlate):
+    item = np.random.default_rng(5).standard_normal(50)
+    item[::7] = NAN
+    found = correlate(np.column_stack([item, item, -item, 1e9 + 3 * item])).matrix
+    np.testing.assert_allclose(found[0], [1.0, 1.0, -1.0, 1.0], rtol=0, atol=1e-12)
+    assert np.abs(found).max() <= 1.0
+
+
+@pytest.mark.parametrize("correlate", [pearson, spearman])
+@pytest.mark.parametrize("factor", [1e-200, 1e200])
+def test_units_do_not_matter(correlate, factor):
+    scores = np.random.default_rng(6).standard_normal((30, 3))
+    np.testing.assert_allclose(correlate(factor * scores).matrix, correlate(scores).matrix, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("correlate", [pearson, spearman])
+def test_infinite_values_are_refused_and_their_columns_named(correlate):
+    scores = np.random.default_rng(7).standard_normal((30, 3))
+    scores[4, 2] = -np.inf
+    with pytest.raises(DataError, match=r"infinite values in columns 3 \(counted from 1\)"):
+        correlate(scores)
+
+
+@pytest.mark.parametrize("correlate", [pearson, spearman])
+@pytest.mark.parametrize("shape", [(0, 2), (1, 2), (2, 2), (5, 0)])
+def test_hardly_anything_is_undefined(correlate, shape):
+    found = correlate(np.random.default_rng(8).integers(1, 6, shape).astype(float))
+    assert found.undefined.tolist() == list(range(shape[1]))
+    assert f"of {shape[1]} items" in str(found)
+
+
+def test_spearman_of_many_respondents_with_holes_takes_seconds_not_a_minute():
+    rng = np.random.default_rng(9)
+    scores = rng.integers(1, 6, (30_000, 100)).astype(float)
+    scores[rng.random(scores.shape) < 0.1] = NAN
+    start = time.process_time()
+    spearman(scores)
+    assert time.process_time() - start < 2.0

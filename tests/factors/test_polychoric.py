@@ -150,7 +150,8 @@ def test_any_table_has_an_answer_that_follows_recoding_reversal_and_order(scores
     R = found.matrix
     np.testing.assert_array_equal(R, R.T)
     assert not (np.abs(R) > 1).any()
-    varying = np.array([len(np.unique(column[~np.isnan(column)])) > 1 for column in scores.T])
+    answers = [column[~np.isnan(column)] for column in scores.T]
+    varying = np.array([len(np.unique(column)) > 1 and len(column) > 2 for column in answers])
     np.testing.assert_array_equal(np.flatnonzero(~varying), found.undefined)
     np.testing.assert_array_equal(np.diag(R), np.where(varying, 1.0, NAN))
     np.testing.assert_array_equal(np.isnan(found.standard_errors), np.isnan(R) | _at_border(R))
@@ -177,7 +178,7 @@ def test_constant_items_are_left_out_and_named():
     scores[:, 3] = NAN
     found = polychoric(scores)
     assert found.undefined.tolist() == [1, 3]
-    assert found.notes == ("items 2, 4: constant or never answered, without correlations",)
+    assert found.notes == ("items 2, 4: constant or answered by fewer than 3, without correlations",)
     assert [len(thresholds) for thresholds in found.thresholds] == [3, 0, 3, 0]
     np.testing.assert_array_equal(found.matrix[np.ix_([0, 2], [0, 2])], whole)
     assert np.isnan(found.matrix[[1, 3]]).all()
@@ -185,9 +186,9 @@ def test_constant_items_are_left_out_and_named():
 
 
 def test_a_pair_in_one_category_is_undefined_not_one():
-    first = np.array([1, 2, 3, 4, 5, 3, 3, 3], float)
-    second = np.array([NAN, NAN, NAN, NAN, NAN, 1, 2, 3], float)
-    third = np.array([5, 1, NAN, NAN, NAN, NAN, NAN, NAN], float)
+    first = np.array([1, 2, 3, 4, 5, 3, 3, 3, NAN], float)
+    second = np.array([NAN, NAN, NAN, NAN, NAN, 1, 2, 3, NAN], float)
+    third = np.array([5, 1, NAN, NAN, NAN, NAN, NAN, NAN, 2], float)
     found = polychoric(np.column_stack([first, second, third]), standard_errors=True)
     pairs = [(0, 1), (0, 2), (1, 2)]
     assert np.isnan([found.matrix[pair] for pair in pairs]).all()
@@ -244,8 +245,9 @@ def test_more_items_than_respondents():
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_hardly_any_respondents(n):
     found = polychoric(np.arange(3.0 * n).reshape(n, 3), standard_errors=True)
-    assert np.isnan(found.matrix[0, 1:]).all()
-    assert found.notes
+    assert np.isnan(found.matrix).all()
+    assert np.isnan(found.standard_errors).all()
+    assert found.notes == ("items 1, 2, 3: constant or answered by fewer than 3, without correlations",)
 
 
 def test_what_is_not_ordered_categories_is_refused():
@@ -257,7 +259,7 @@ def test_what_is_not_ordered_categories_is_refused():
     with pytest.raises(DataError, match=r"items 2 \(counted from 1\) have up to 100 distinct values, more than 20"):
         polychoric(measured)
     scores[4, 2] = np.inf
-    with pytest.raises(DataError, match="infinite values in items 3"):
+    with pytest.raises(DataError, match="infinite values in columns 3"):
         polychoric(scores)
 
 

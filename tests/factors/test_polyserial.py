@@ -124,7 +124,7 @@ def test_hardly_any_respondents(n):
 def test_what_cannot_be_used_is_refused():
     with pytest.raises(DataError, match="4 rows of measured variables beside 5 rows of items"):
         polyserial(np.ones((4, 1)), np.ones((5, 1)))
-    with pytest.raises(DataError, match="infinite values in measured variables 1"):
+    with pytest.raises(DataError, match="infinite values in columns 1"):
         polyserial(np.array([[1.0], [np.inf], [2.0]]), np.array([[1.0], [2.0], [2.0]]))
     with pytest.raises(DataError, match="have up to 30 distinct values"):
         polyserial(np.ones((30, 1)), np.arange(30.0)[:, None])
