@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,20 +11,34 @@ from threadpoolctl import threadpool_limits
 
 from persona_big5.analysis import document
 from persona_big5.analysis.document import Missing
+from persona_big5.analysis.retention import retention_entry
 from persona_big5.analysis.structure import descending_eigenvalues
+from persona_big5.analysis.wide_page import wide_page
+from persona_big5.analysis.wide_table import WideTable
 from persona_big5.errors import DataError, NotEstimableError
-from persona_big5.factors.average_partial import velicer_map
+from persona_big5.factors.bootstrap import LoadingIntervals, bootstrap_loadings
 from persona_big5.factors.correlation import pearson, spearman
-from persona_big5.factors.extraction import ExtractionMethod, FactorSolution, fit_factors
+from persona_big5.factors.extraction import ExtractionMethod, FactorSolution, fit_factors, most_factors
 from persona_big5.factors.factorability import Factorability, factorability
-from persona_big5.factors.parallel import ParallelAnalysis, parallel_analysis, permuted_null
-from persona_big5.factors.smoothing import nearest_correlation
+from persona_big5.factors.matrices import checked_correlation
+from persona_big5.factors.ordered_items import MAX_CATEGORIES
+from persona_big5.factors.parallel import parallel_analysis, permuted_null
+from persona_big5.factors.polychoric import polychoric, polychoric_null
+from persona_big5.factors.retention import Retention, halves_of, retention, shares_of
+from persona_big5.factors.smoothing import SMALLEST_EIGENVALUE, nearest_correlation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from persona_big5.analysis.wide_table import Keys
     from persona_big5.factors.rotation import RotationMethod
     from persona_big5.variance.groups import FloatArray
 
-FEWEST_ITEMS = 3
+CorrelationMethod = Literal["pearson", "spearman", "polychoric"]
+
+RESAMPLES = 1000
+FEWEST_PAIRS = 3
+_NORMAL_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,68 +47,105 @@ class WideFactors:
 
     Attributes
     ----------
-    items
-        Items that vary.
-    factorability
-        Whether there is anything to factor.
-    parallel
-        Eigenvalues against permutations.
-    map_factors, map_reason
-        Number of factors by Velicer's minimum average partial, or why there is none.
-    n_factors
-        By parallel analysis unless it was given.
-    solution
-        Loadings; None without a factor.
+    variables
+        Names of what was correlated.
+    unit
+        ``items``, or ``scales`` where there were too few rows for items.
     keyed
-        Signs back to raw direction.
+        Signs back to raw direction (p,).
     n_rows
         Rows with at least one answer.
     correlation
-        ``pearson`` or ``spearman``.
+        ``pearson``, ``spearman`` or ``polychoric``.
+    correlations, ci_low, ci_high
+        Keyed, shape (p, p), with 95 % intervals; pairwise complete.
+    factorability
+        Whether there is anything to factor.
+    retention
+        How many factors by each method.
+    halves
+        Share of each number of factors by parallel analysis among 100 random halves of the rows.
+    n_factors
+        By parallel analysis unless it was given.
+    given
+        It was given.
+    solution
+        Loadings.
+    intervals
+        Of the loadings, from 1000 resamples of the rows.
     notes
-        What was left aside.
+        What was left aside or is missing.
     """
 
-    items: tuple[str, ...]
-    factorability: Factorability
-    parallel: ParallelAnalysis
-    map_factors: int | None
-    map_reason: str
-    n_factors: int
-    solution: FactorSolution | None
+    variables: tuple[str, ...]
+    unit: str
     keyed: FloatArray
     n_rows: int
-    correlation: str
+    correlation: CorrelationMethod
+    correlations: FloatArray
+    ci_low: FloatArray
+    ci_high: FloatArray
+    factorability: Factorability
+    retention: Retention | Missing
+    halves: dict[int, float] | Missing
+    n_factors: int | Missing
+    given: bool
+    solution: FactorSolution | Missing
+    intervals: LoadingIntervals | Missing
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
-        found = "no factor exceeds chance" if self.solution is None else str(self.solution)
-        number = self.map_reason if self.map_factors is None else f"minimum average partial: {self.map_factors} factors"
-        return "\n".join([*self.notes, str(self.factorability), str(self.parallel), number, found])
+        return wide_page(self.document())
 
     def document(self) -> dict[str, Any]:
-        """Give one entry of ``factors`` as in ``analysis.json``, with its ``retention`` and ``factorability``."""
-        solution = Missing("no factor exceeds chance") if self.solution is None else self.solution
-        map_factors = Missing(self.map_reason) if self.map_factors is None else self.map_factors
+        """Give one entry of ``factors`` as in ``analysis.json``, and its retention, factorability and correlations."""
+        number = 0 if isinstance(self.n_factors, Missing) else self.n_factors
+        entry = document.factors_entry(self.solution, number, self.keyed, self.correlation, self.notes)
         return document.write_out(
             {
-                **document.factors_entry(solution, self.n_factors, self.keyed, self.correlation, self.notes),
-                "retention": document.retention_entry(self.parallel, map_factors, self.n_rows, "items"),
-                "factorability": document.factorability_entry(self.factorability, self.items),
+                **entry,
+                "correlation": self.correlation,
+                "loading_ci": self._loading_ci(),
+                "n_factors": self.n_factors,
+                "n_factors_by": "given" if self.given else "parallel_analysis",
+                "retention": retention_entry(
+                    self.retention, descending_eigenvalues(self.correlations), self.halves, self.n_rows, self.unit
+                ),
+                "factorability": document.factorability_entry(self.factorability, self.variables),
+                "correlations": {
+                    "variables": list(self.variables),
+                    "matrix": self.correlations,
+                    "ci_low": self.ci_low,
+                    "ci_high": self.ci_high,
+                    "n": self.n_rows,
+                    "corrected": False,
+                },
             }
         )
+
+    def _loading_ci(self) -> dict[str, Any] | Missing:
+        found = self.intervals
+        if isinstance(found, Missing):
+            return found
+        return {
+            "low": dict(zip(self.variables, found.low.tolist(), strict=True)),
+            "high": dict(zip(self.variables, found.high.tolist(), strict=True)),
+            "method": f"95 % percentiles of {found.draws} resamples of the rows, each turned to the solution",
+        }
 
 
 def factor_wide(
     frame: pd.DataFrame,
-    keys: dict[str, list[tuple[str, int]]] | None = None,
+    keys: Keys | None = None,
     *,
     n_factors: int | None = None,
     method: ExtractionMethod = "minres",
     rotation: RotationMethod = "oblimin",
-    correlation: Literal["pearson", "spearman"] = "pearson",
+    correlation: CorrelationMethod = "pearson",
     draws: int = 100,
     seed: int = 0,
+    left_aside: Sequence[str] = (),
+    progress: Callable[[str], None] = lambda _: None,
 ) -> WideFactors:
     """Factor a table of rows x items.
 
@@ -102,65 +153,204 @@ def factor_wide(
     ----------
     frame
         Items in columns, numbers, NaN missing; correlations use the rows where both items are there. Items always
-        answered alike are dropped and named.
+        answered alike, and items that repeat another, are dropped and named; missing answers are counted by item.
     keys
-        By scale its items with +1 or -1; reversed items are turned, items in no scale left out.
+        By scale its items with +1 or -1; reversed items are turned, items in no scale left out. With no more rows than
+        items, means of the answered items of each scale take the place of items if there are 3 rows for each of them.
     n_factors
-        None: by parallel analysis (permutations within item).
+        None: by parallel analysis against permutations within item (of the same kind of correlation), unless there are
+        no more rows than variables: then no factors are counted or extracted, and the reason is given.
     method, rotation
         See ``fit_factors``.
     correlation
-        Which correlations are factored.
+        Which correlations are factored. Fit other than SRMR, and Bartlett's test, are given for Pearson's alone.
     draws
         Null draws of parallel analysis.
     seed
         Everything random derives from it.
+    left_aside
+        Other columns the rows have, for the notes.
+    progress
+        Called with a short sentence when a step begins.
 
     Raises
     ------
     DataError
-        For text in a column, keys of absent items, or fewer than 3 items that vary.
+        For text or infinite numbers in a column, keys of absent items, fewer than 3 items that vary, items never
+        answered together.
     NotEstimableError
-        For more factors than the items can identify.
+        For more factors than the items can identify, or ``ml`` of a singular matrix.
     """
-    signs = {item: sign for listed in (keys or {}).values() for item, sign in listed}
-    if absent := [item for item in signs if item not in frame.columns]:
-        raise DataError(f"the keys name items that the table does not have: {', '.join(absent)}")
-    items = list(signs) or list(frame.columns)
-    if text := [item for item in items if not pd.api.types.is_numeric_dtype(frame[item])]:
-        raise DataError(f"columns {', '.join(map(repr, text))} hold text, not answers; name the items with --items")
-    scores = frame[items].to_numpy(dtype=float)
-    varying = np.array([len(np.unique(column[np.isfinite(column)])) > 1 for column in scores.T])
-    notes = [f"dropped, always answered alike: {item}" for item, keep in zip(items, varying, strict=True) if not keep]
-    items = [item for item, keep in zip(items, varying, strict=True) if keep]
-    if len(items) < FEWEST_ITEMS:
-        raise DataError(f"{len(items)} items that vary; factors need at least {FEWEST_ITEMS}")
-    scores = scores[:, varying]
-    scores = scores[np.isfinite(scores).any(axis=1)]
-    keyed = np.array([signs.get(item, 1) for item in items], dtype=float)
+    table = WideTable.of(frame, keys)
+    if correlation == "polychoric" and (continuous := table.with_more_values_than(MAX_CATEGORIES)):
+        raise DataError(
+            f"columns {', '.join(map(repr, continuous))} have more than {MAX_CATEGORIES} different values; polychoric "
+            "correlations are of answers in ordered categories: use --correlation pearson or spearman"
+        )
     with threadpool_limits(1):
-        R = {"pearson": pearson, "spearman": spearman}[correlation](scores * keyed).matrix
-        parallel = parallel_analysis(descending_eigenvalues(R), permuted_null(scores, draws, seed))
-        map_factors, map_reason = None, ""
-        try:
-            map_factors = velicer_map(R).n_factors
-        except NotEstimableError as error:
-            map_reason = str(error)
-        k = parallel.n_factors if n_factors is None else n_factors
-        solution = None
-        if k > 0:
-            smooth = nearest_correlation(R)
-            solution = fit_factors(smooth, k, method=method, rotation=rotation, n_observations=len(scores), items=items)
+        found = _correlations(table.scores, correlation)
+        R = checked_correlation(found.matrix, table.names)
+        votes = table.too_few_rows or _vote(table.scores, R, correlation, draws, seed, progress)
+        halves = table.too_few_rows or _halves(table.scores, correlation, draws, seed, progress)
+        counted = votes if isinstance(votes, Missing) else votes.parallel_analysis.n_factors
+        k = counted if n_factors is None else n_factors
+        is_sample = correlation == "pearson" and not table.too_few_rows
+        progress("extracting factors")
+        if n_factors is None and isinstance(k, int) and k > most_factors(len(R)):
+            solution: FactorSolution | Missing = Missing(f"{k} factors of {len(R)} {table.unit} are not identified")
+        else:
+            solution = _extract(R, k, table, method, rotation, is_sample=is_sample, seed=seed)
+        intervals = table.too_few_rows or _intervals(table.scores, solution, correlation, seed, progress)
+        factorable = factorability(R, table.n_rows if is_sample else None)
+    if table.too_few_rows:
+        factorable = replace(factorable, reasons={**factorable.reasons, "bartlett": table.too_few_rows.reason})
+    notes = [f"columns taken as no items: {', '.join(left_aside)}"] if left_aside else []
+    notes += [*table.notes, *found.notes]
+    if isinstance(solution, FactorSolution) and _singular(R):
+        notes.append("the correlation matrix is not positive definite: the nearest that is was factored")
     return WideFactors(
-        items=tuple(items),
-        factorability=factorability(R, len(scores)),
-        parallel=parallel,
-        map_factors=map_factors,
-        map_reason=map_reason,
-        n_factors=k,
-        solution=solution,
-        keyed=keyed,
-        n_rows=len(scores),
+        variables=table.names,
+        unit=table.unit,
+        keyed=table.keyed,
+        n_rows=table.n_rows,
         correlation=correlation,
+        correlations=R,
+        ci_low=found.ci_low,
+        ci_high=found.ci_high,
+        factorability=factorable,
+        retention=votes,
+        halves=halves,
+        n_factors=k,
+        given=n_factors is not None,
+        solution=solution,
+        intervals=intervals,
         notes=tuple(notes),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Correlations:
+    """Correlations (p, p) with the ends of their 95 % intervals, and what must be said of them."""
+
+    matrix: FloatArray
+    ci_low: FloatArray
+    ci_high: FloatArray
+    notes: tuple[str, ...]
+
+
+def _correlations(scores: FloatArray, correlation: CorrelationMethod) -> _Correlations:
+    """Pairwise complete correlations of the kind asked for.
+
+    Intervals on Fisher's scale, with standard error 1/sqrt(n - 3) for Pearson, sqrt((1 + r^2/2)/(n - 3)) for Spearman
+    (Bonett & Wright, 2000), and the two-step asymptotic one for polychoric correlations.
+    """
+    notes: tuple[str, ...] = ()
+    if correlation == "polychoric":
+        ordered = polychoric(scores, standard_errors=True)
+        R, notes = ordered.matrix, ordered.notes
+        errors = ordered.standard_errors / np.maximum(1 - R**2, np.finfo(float).tiny)
+    else:
+        found = (pearson if correlation == "pearson" else spearman)(scores)
+        R = found.matrix
+        widening = 1 + R**2 / 2 if correlation == "spearman" else np.ones_like(R)
+        errors = np.sqrt(widening / np.where(found.n_pairs > FEWEST_PAIRS, found.n_pairs - FEWEST_PAIRS, np.nan))
+    perfect = np.abs(R) >= 1
+    z = np.arctanh(np.where(perfect, 0.0, R))
+    ends = (np.tanh(z + side * _NORMAL_95 * errors) for side in (-1, 1))
+    low, high = (np.where(perfect & np.isfinite(errors), R, end) for end in ends)
+    return _Correlations(R, low, high, notes)
+
+
+def _null(scores: FloatArray, correlation: CorrelationMethod, draws: int, seed: int) -> FloatArray:
+    """Eigenvalues of the same kind of correlations of shuffled answers (draws, p)."""
+    if correlation == "polychoric":
+        return polychoric_null(scores, draws, seed)
+    return permuted_null(_ranks(scores) if correlation == "spearman" else scores, draws, seed)
+
+
+def _ranks(scores: FloatArray) -> FloatArray:
+    """Mid-ranks within item; their Pearson correlations are Spearman's, but for pairs with missing answers."""
+    return pd.DataFrame(scores).rank().to_numpy(dtype=np.float64)
+
+
+def _vote(
+    scores: FloatArray,
+    R: FloatArray,
+    correlation: CorrelationMethod,
+    draws: int,
+    seed: int,
+    progress: Callable[[str], None],
+) -> Retention:
+    progress(f"parallel analysis: {draws} permutations")
+    parallel = parallel_analysis(descending_eigenvalues(R), _null(scores, correlation, draws, seed))
+    return retention(R, parallel, n_observations=len(scores), scores=scores, seed=seed, progress=progress)
+
+
+def _halves(
+    scores: FloatArray, correlation: CorrelationMethod, draws: int, seed: int, progress: Callable[[str], None]
+) -> dict[int, float] | Missing:
+    """Count factors in random halves of the rows, each against a null of half the rows (that of the first)."""
+    try:
+        halves = halves_of(scores, seed=seed)
+    except NotEstimableError as error:
+        return Missing(str(error))
+    progress(f"parallel analysis of {len(halves)} random halves of the rows")
+    null = _null(scores[halves[0]], correlation, draws, seed)
+    counts = []
+    for rows in halves:
+        half = scores[rows]
+        if correlation == "polychoric":
+            R = polychoric(half).matrix
+        else:
+            R = pearson(_ranks(half) if correlation == "spearman" else half).matrix
+        counts.append(parallel_analysis(np.linalg.eigvalsh(np.nan_to_num(R)), null).n_factors)
+    return shares_of(counts)
+
+
+def _extract(
+    R: FloatArray,
+    n_factors: int | Missing,
+    table: WideTable,
+    method: ExtractionMethod,
+    rotation: RotationMethod,
+    *,
+    is_sample: bool,
+    seed: int,
+) -> FactorSolution | Missing:
+    """Extract from the matrix itself by ML, which refuses what is not positive definite, else from the nearest."""
+    if isinstance(n_factors, Missing):
+        return n_factors
+    if n_factors == 0:
+        return Missing("no factor exceeds chance")
+    return fit_factors(
+        R if method == "ml" else nearest_correlation(R),
+        n_factors,
+        method=method,
+        rotation=rotation,
+        n_observations=table.n_rows if is_sample and not _singular(R) else None,
+        items=table.names,
+        seed=seed,
+    )
+
+
+def _singular(R: FloatArray) -> bool:
+    return bool(np.linalg.eigvalsh(R)[0] < SMALLEST_EIGENVALUE)
+
+
+def _intervals(
+    scores: FloatArray,
+    solution: FactorSolution | Missing,
+    correlation: CorrelationMethod,
+    seed: int,
+    progress: Callable[[str], None],
+) -> LoadingIntervals | Missing:
+    """Resample the rows, if there are loadings and they are of Pearson correlations."""
+    if isinstance(solution, Missing):
+        return solution
+    if correlation != "pearson":
+        return Missing("built for Pearson correlations only")
+    progress(f"intervals of loadings: {RESAMPLES} resamples of the rows")
+    try:
+        return bootstrap_loadings(scores, solution, draws=RESAMPLES, seed=seed)
+    except NotEstimableError as error:
+        return Missing(str(error))

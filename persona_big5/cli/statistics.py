@@ -47,6 +47,13 @@ class Method(StrEnum):
     PAF = "paf"
 
 
+class ComponentMethod(StrEnum):
+    """How variance components are estimated."""
+
+    MOMENTS = "moments"
+    REML = "reml"
+
+
 class Rotation(StrEnum):
     """How factors are rotated."""
 
@@ -62,6 +69,7 @@ class Correlation(StrEnum):
 
     PEARSON = "pearson"
     SPEARMAN = "spearman"
+    POLYCHORIC = "polychoric"
 
 
 def register(app: typer.Typer) -> None:
@@ -161,25 +169,43 @@ def variance(
         str, typer.Option("--facets", help="Facets: item,run/llm:persona is run nested in llm:persona.")
     ] = "",
     score: Annotated[str, typer.Option("--score", help="Column of the score.")] = "score",
+    method: Annotated[
+        ComponentMethod, typer.Option("--method", help="moments: at any size; reml: restricted maximum likelihood.")
+    ] = ComponentMethod.MOMENTS,
+    budget: Annotated[
+        int | None, typer.Option("--budget", help="Calls per object: also name the best design within them.", min=1)
+    ] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
     """G study and D study on any long table."""
-    from persona_big5.analysis.document import decision_entry, g_study_entry, write_out
-    from persona_big5.store.longtable import read_table
-    from persona_big5.variance import decision_study, parse_facets, variance_components
+    from threadpoolctl import threadpool_limits
 
-    design = parse_facets(facets)
-    study = variance_components(read_table(source), _listed(object_) or [], design, score=score)
+    from persona_big5.analysis.document import Missing, decision_entry, g_study_entry, write_out
+    from persona_big5.store.columns import read_observations
+    from persona_big5.variance import decision_study, parse_facets, variance_components
+    from persona_big5.variance.gstudy import design_columns, design_in_words
+
+    design, objects = parse_facets(facets), _listed(object_) or []
+    with threadpool_limits(1):
+        table = read_observations(source, design_columns(objects, design), score)
+        study = variance_components(table, objects, design, score=score, method=method.value)
     decision = decision_study(study, {facet.column: NUMBERS_TRIED for facet in design})
+    best = decision.best_within(budget) if budget else None
+    too_little = f"no design of the grid takes at most {budget} calls"
     if as_json:
         entry = g_study_entry(study, item_levels_known=True)
-        _print_json(write_out({**entry, "decision": decision_entry(decision, item_levels_known=True)}))
+        decided = decision_entry(decision, item_levels_known=True)
+        if budget:
+            decided["best_within_budget"] = Missing(too_little) if best is None else best
+        _print_json(write_out({**entry, "decision": decided}))
         return
     typer.echo(study)
     for name, reason in study.dropped.items():
         typer.echo(f"left out: {name}, {reason}")
     typer.echo(decision)
+    if budget:
+        typer.echo(f"at most {budget} calls: {too_little if best is None else design_in_words(best)}")
 
 
 def factors(
@@ -196,22 +222,35 @@ def factors(
     as_json: JsonOption = False,
 ) -> None:
     """Factor analysis of any wide table, its rows taken as independent."""
+    from rich.console import Console
+    from rich.markup import escape
+
     from persona_big5.analysis.wide import factor_wide
     from persona_big5.store.longtable import item_columns, read_keys, read_table
 
     if n_factors != "auto" and not (n_factors.isdecimal() and int(n_factors) > 0):
         raise typer.BadParameter(f"--n-factors {n_factors!r} is neither a number of at least 1 nor 'auto'")
     table = read_table(source)
-    found = factor_wide(
-        table[item_columns(table, _listed(items), source)],
-        read_keys(keys) if keys else None,
-        n_factors=None if n_factors == "auto" else int(n_factors),
-        method=method.value,
-        rotation=rotation.value,
-        correlation=correlation.value,
-        draws=draws,
-        seed=seed,
-    )
+    scales = read_keys(keys) if keys else {}
+    named = _listed(items)
+    if named:
+        scales = {scale: [(item, sign) for item, sign in listed if item in named] for scale, listed in scales.items()}
+    keyed = [item for listed in scales.values() for item, _ in listed]
+    columns = item_columns(table, named or list(dict.fromkeys(keyed)), source)
+    console = Console(stderr=True)
+    with console.status("reading the table") as status:
+        found = factor_wide(
+            table[columns],
+            scales or None,
+            n_factors=None if n_factors == "auto" else int(n_factors),
+            method=method.value,
+            rotation=rotation.value,
+            correlation=correlation.value,
+            draws=draws,
+            seed=seed,
+            left_aside=[] if named or keys else [column for column in table if column not in columns],
+            progress=lambda step: status.update(escape(step)),
+        )
     if as_json:
         _print_json(found.document())
     else:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 POPULATION = 10_000
 TRIALS = 5  # as Ruscio and Roche: so many steps without improvement end the search for a population
+CONSTANT = 1e-6  # a variance of standardised scores in single precision that is rounding error
 ALPHA = 0.3  # as Ruscio and Roche: lenient, because stopping early is the dearer mistake
 
 
@@ -140,7 +141,8 @@ def _population(
     p = len(R)
     values = np.sort(rng.choice(scores, POPULATION, axis=0).T, axis=1)
     values = values - values.mean(axis=1, keepdims=True)
-    values = (values / np.sqrt((values**2).mean(axis=1, keepdims=True))).astype(np.float32)
+    spread = np.sqrt((values**2).mean(axis=1, keepdims=True))
+    values = (values / np.where(spread > 0, spread, 1.0)).astype(np.float32)  # 0 if its rare answers were not drawn
     unique = rng.standard_normal((p, POPULATION), dtype=np.float32)
     if n_factors == 0:
         return _by_rank(unique, values).T
@@ -186,7 +188,9 @@ def _distances(
         drawn = population[rng.integers(len(population), size=n)]
         drawn = drawn - drawn.mean(axis=0)
         R[sample] = drawn.T @ drawn
-    spread = np.sqrt(np.einsum("sii->si", R))
+    variances = np.einsum("sii->si", R) / n
+    spread = np.sqrt(np.where(variances > CONSTANT, variances, np.inf) * n)
     R /= spread[:, :, None] * spread[:, None, :]
+    np.einsum("sii->si", R)[:] = 1.0  # an item constant in a sample is unrelated to the others there
     distances: NDArray[np.float64] = np.sqrt(((np.linalg.eigvalsh(R) - observed) ** 2).mean(axis=1))
     return distances

@@ -61,7 +61,7 @@ def test_variance_prints_one_strict_json_object(pb5, file):
     assert (found["g_coefficient"], found["phi"], found["sem"]) == pytest.approx((0.75, 0.75, 1.0), abs=1e-12)
     assert found["effects"]["persona"]["ci_low"] is None
     assert "fewer than 4 levels" in found["reasons"]["effects.persona.ci_low"]
-    assert found["decision"]["grid"] == [{"g": 0.75, "phi": 0.75, "calls": 1}]
+    assert found["decision"]["grid"] == [pytest.approx({"g": 0.75, "phi": 0.75, "calls": 1}, abs=1e-12)]
     assert found["reasons"]["decision.cheapest.0.9"] == "no design of the grid reaches it"
 
 
@@ -101,19 +101,6 @@ def test_factors_equal_those_of_psych(pb5, shared):
     assert found["retention"]["n"] == 2800
 
 
-def test_factors_by_keys_turn_reversed_items(pb5, shared):
-    data = shared / "reference" / "data"
-    code, out, _ = pb5(
-        "factors", data / "bfi.csv", "--keys", data / "bfi_keys.json", "--n-factors", 5, "--draws", 20, "--json"
-    )
-    found = strict(out)
-    assert code == 0
-    assert len(found["loadings"]) == 25
-    reversed_item = np.array(found["loadings"]["A1"])
-    np.testing.assert_allclose(found["raw_direction_loadings"]["A1"], -reversed_item, rtol=0, atol=1e-15)
-    assert found["raw_direction_loadings"]["A2"] == found["loadings"]["A2"]
-
-
 def test_no_factor_is_said_not_made_up(pb5, tmp_path):
     noise = np.random.default_rng(1).normal(size=(200, 5))
     pd.DataFrame(noise, columns=list("abcde")).to_csv(tmp_path / "noise.csv", index=False)
@@ -125,6 +112,69 @@ def test_no_factor_is_said_not_made_up(pb5, tmp_path):
     assert found["reasons"]["loadings"] == "no factor exceeds chance"
     _, text, _ = pb5("factors", "noise.csv")
     assert "no factor exceeds chance" in text
+
+
+VOTES = ("parallel_analysis", "map", "ekc", "hull", "comparison_data")
+
+
+def test_every_method_votes_on_bfi_as_in_r_and_keys_turn_items(pb5, shared):
+    """Parallel analysis, MAP and Kaiser's criterion equal R's; R tried 8 factors by comparison data and kept all."""
+    data = shared / "reference" / "data"
+    code, out, err = pb5("factors", data / "bfi.csv", "--keys", data / "bfi_keys.json", "--json")
+    found = strict(out)
+    assert (code, err) == (0, "")
+    assert {name: found["retention"][name] for name in VOTES if name != "comparison_data"} == {
+        "parallel_analysis": 6, "map": 5, "ekc": 6, "hull": 6,
+    }  # fmt: skip
+    assert found["retention"]["comparison_data"] >= 8
+    assert sum(found["retention"]["halves"].values()) == pytest.approx(1)
+    assert set(found["retention"]["halves"]) == {"5", "6"}
+    assert found["loading_ci"]["low"]["N1"][0] < found["loadings"]["N1"][0] < found["loading_ci"]["high"]["N1"][0]
+    assert "retention" not in {path.split(".")[0] for path in found["reasons"]}
+    assert len(found["loadings"]) == 25
+    reversed_item = np.array(found["loadings"]["A1"])
+    np.testing.assert_allclose(found["raw_direction_loadings"]["A1"], -reversed_item, rtol=0, atol=1e-15)
+    assert found["raw_direction_loadings"]["A2"] == found["loadings"]["A2"]
+
+
+def test_polychoric_factors_equal_those_of_psych(pb5, shared):
+    expected = json.loads((shared / "reference" / "ref" / "bfi" / "fa.json").read_text())["polychoric_minres_oblimin"]
+    code, out, _ = pb5(
+        "factors", shared / "reference" / "data" / "bfi.csv", "--items", ",".join(expected["loadings"]["rows"]),
+        "--correlation", "polychoric", "--n-factors", 5, "--draws", 20, "--json",
+    )  # fmt: skip
+    assert code == 0
+    found = strict(out)
+    matched = align(np.array(list(found["loadings"].values())), np.array(expected["loadings"]["data"]))
+    np.testing.assert_allclose(matched.loadings, expected["loadings"]["data"], rtol=0, atol=5e-4)
+    assert found["reasons"]["fit.chi2"] == "not a sample covariance"
+
+
+def test_factors_on_a_page(pb5, shared):
+    """First what was found, then votes, loadings under their factor, fit, and what is missing."""
+    benchmarks = shared / "real" / "obscaling_capability" / "wide_base_llm_benchmark_eval.csv.gz"
+    items = "MMLU,ARC-C,HellaSwag,Winograd,TruthfulQA,GSM8K,XWinograd,HumanEval"
+    code, out, _ = pb5("factors", benchmarks, "--items", items)
+    assert code == 0
+    assert out.startswith("1 factor in 8 items and 148 rows by parallel analysis;")
+    parts = ["Number of factors", "their shares        0.79  0.14  0.04", "Loadings (minres", "MMLU", "Fit:", "KMO"]
+    assert [out.index(part) for part in parts] == sorted(out.index(part) for part in parts)
+    assert "missing answers, of 148 rows: ARC-C 3, XWinograd 16, HumanEval 21" in out
+    strongest_first = [out.index(f"  {item} ") for item in ("MMLU", "ARC-C", "TruthfulQA")]
+    assert strongest_first == sorted(strongest_first)
+
+
+def test_items_restrict_keys_and_other_columns_are_named(pb5, shared, tmp_path):
+    table = pd.read_csv(shared / "reference" / "data" / "bfi.csv")[["A1", "A2", "A3", "A4", "A5", "C1"]].head(200)
+    table.assign(name="x", run=1).to_csv(tmp_path / "some.csv", index=False)
+    keys = {"A": ["-A1", "A2", "A3", "A4", "A5"], "C": ["C1"]}
+    (tmp_path / "keys.json").write_text(json.dumps(keys))
+    _, out, _ = pb5("factors", "some.csv", "--keys", "keys.json", "--items", "A1,A2,A3,A4", "--draws", 20, "--json")
+    found = strict(out)
+    assert found["correlations"]["variables"] == ["A1", "A2", "A3", "A4"]
+    assert np.array(found["correlations"]["matrix"])[0, 1] > 0  # A1 was turned
+    _, out, _ = pb5("factors", "some.csv", "--draws", 20, "--json")
+    assert "columns taken as no items: name, run" in strict(out)["warnings"]
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +240,13 @@ MISTAKES = {
     "text column": (["factors", "table.csv", "--items", "item,persona,score"], "columns 'item', 'persona' hold text"),
     "number of factors": (["factors", "table.csv", "--n-factors", "²"], "'²' is neither a number of at least 1 nor"),
     "no factors": (["factors", "table.csv", "--n-factors", "0"], "'0' is neither a number of at least 1 nor 'auto'"),
+    "empty file": (["factors", "empty.csv"], "empty.csv: cannot be read as a table"),
+    "header alone": (["factors", "header.csv"], "header.csv: has no rows of answers"),
+    "keys of no column": (["factors", "wide.csv", "--keys", "keys.json"], "wide.csv: no column 'i9'"),
+    "decimals in order": (
+        ["factors", "many.csv", "--correlation", "polychoric"],
+        "columns 'a', 'c' have more than 20 different values",
+    ),
     "few items": (["factors", "wide.csv", "--items", "i1,i2"], "2 items that vary; factors need at least 3"),
     "many factors": (["factors", "wide.csv", "--n-factors", "3"], "3 factors of 3 items are not identified"),
 }
@@ -200,6 +257,10 @@ def test_mistakes_end_in_one_message(pb5, file, mistake):
     file(LONG)
     file("p,score\n1,2\n,3\n1,3\n", "gaps.csv")
     file("i1,i2,i3\n1,2,1\n2,1,3\n3,3,5\n4,4,1\n1,5,2\n", "wide.csv")
+    file("", "empty.csv")
+    file("i1,i2,i3\n", "header.csv")
+    file('{"s": ["i1", "-i9"]}', "keys.json")
+    file("a,b,c\n" + "".join(f"{i},{i * i % 37},{i * 7 % 31}\n" for i in range(40)), "many.csv")
     arguments, message = MISTAKES[mistake]
     code, out, err = pb5(*arguments)
     assert (code, out) == (2, "")
