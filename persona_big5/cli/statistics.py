@@ -188,8 +188,13 @@ def variance(
 
     design, objects = parse_facets(facets), _listed(object_) or []
     with threadpool_limits(1):
-        table = read_observations(source, design_columns(objects, design), score)
-        study = variance_components(table, objects, design, score=score, method=method.value)
+        study = variance_components(
+            read_observations(source, design_columns(objects, design), score),
+            objects,
+            design,
+            score=score,
+            method=method.value,
+        )
     decision = decision_study(study, {facet.column: NUMBERS_TRIED for facet in design})
     best = decision.best_within(budget) if budget else None
     too_little = f"no design of the grid takes at most {budget} calls"
@@ -248,7 +253,7 @@ def factors(
             correlation=correlation.value,
             draws=draws,
             seed=seed,
-            left_aside=[] if named or keys else [column for column in table if column not in columns],
+            left_aside=[] if named or keys else [str(column) for column in table if column not in columns],
             progress=lambda step: status.update(escape(step)),
         )
     if as_json:

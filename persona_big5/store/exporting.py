@@ -84,15 +84,16 @@ def group_sums(path: str | PathLike[str], by: Sequence[str]) -> pd.DataFrame:
     DataError
         A column is missing, or a score is no number.
     """
-    with _long_rows(Path(path)) as rows:
+    with long_rows(Path(path)) as connection:
+        rows = connection.sql("SELECT * FROM long")
         named = {ours: _source(rows.columns, ours, path) for ours in (*by, "score")}
-        groups = [f"{_quoted(named[column])}::VARCHAR AS {_quoted(column)}" for column in by]
-        score = _quoted(named["score"])
+        groups = [f"{quoted(named[column])}::VARCHAR AS {quoted(column)}" for column in by]
+        score = quoted(named["score"])
         number = f"TRY_CAST({score} AS DOUBLE)"
         scores = rows.project(
             ", ".join([*groups, f"if(isnan({number}), NULL, {number}) AS x", f"trim({score}::VARCHAR) AS written"])
         )
-        sums = scores.aggregate(", ".join([*map(_quoted, by), _SUMS]), ", ".join(map(_quoted, by)))
+        sums = scores.aggregate(", ".join([*map(quoted, by), _SUMS]), ", ".join(map(quoted, by)))
         frame: pd.DataFrame = sums.order("ALL").df()
     if (wrong := frame.pop("wrong").sum()) > 0:
         raise DataError(f"{path}: {wrong} scores are not numbers; leave a missing answer empty")
@@ -115,21 +116,28 @@ count(*) FILTER (x IS NULL AND written NOT IN {MISSING}) AS wrong
 """
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Quote a column's name for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
 @contextmanager
-def _long_rows(path: Path) -> Iterator[duckdb.DuckDBPyRelation]:
+def long_rows(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Connect with the rows of a database's long table, a Parquet or a CSV file (also .gz) as the view ``long``.
+
+    Cells of a CSV are text, empty ones missing.
+    """
     name = path.name.removesuffix(".gz")
     if not name.endswith((".csv", ".parquet")):
         with connect_reading(path) as connection:
-            yield connection.sql("SELECT * FROM long")
+            yield connection
         return
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     with empty_database() as connection:
         if name.endswith(".parquet"):
-            yield connection.read_parquet(str(path))
+            rows = connection.read_parquet(str(path))
         else:
-            yield connection.read_csv(str(path), header=True, all_varchar=True)
+            rows = connection.read_csv(str(path), header=True, all_varchar=True)
+        rows.create_view("long")
+        yield connection

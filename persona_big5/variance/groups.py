@@ -17,7 +17,7 @@ import scipy.sparse
 from persona_big5.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -73,7 +73,7 @@ class Grouping:
         if key in self._coarser:
             return self._coarser[key]
         kept = [i for i, column in enumerate(self.columns) if column in key]
-        codes, levels = distinct_rows(self.levels[:, kept])
+        codes, levels = _distinct([self.levels[:, i] for i in kept], len(self), self.levels.dtype)
         found = Coarser(Grouping([self.columns[i] for i in kept], levels), codes, summing(codes, len(levels)))
         if len(self) <= BLOCK:
             self._coarser[key] = found
@@ -96,8 +96,8 @@ class GroupSums:
         Number of observations where *both* variables are there, (G, *shape).
     left
         Sums of the first variable over those observations, (G, *shape).
-    products
-        Sum of their products, (G, *shape).
+    summed_products
+        Sum of their products, (G, *shape); None where no group holds more than one observation.
     other
         Sums of the second variable, (G, *shape); None where it is the first (shape ``(items,)``), or the first's with
         the pair turned round (shape ``(items, items)``).
@@ -106,8 +106,13 @@ class GroupSums:
     grouping: Grouping
     n: FloatArray
     left: FloatArray
-    products: FloatArray
+    summed_products: FloatArray | None
     other: FloatArray | None = None
+
+    @property
+    def products(self) -> FloatArray:
+        """Sum of the products of the two variables, (G, *shape)."""
+        return self.left * self.right if self.summed_products is None else self.summed_products
 
     @property
     def right(self) -> FloatArray:
@@ -138,7 +143,17 @@ class GroupSums:
         """Add the groups up to the coarser grouping by ``columns``, a subset of this one's."""
         grouping, _, add = self.grouping.coarser(columns)
         other = None if self.other is None else add(self.other)
-        return GroupSums(grouping, add(self.n), add(self.left), add(self.products), other)
+        return GroupSums(grouping, add(self.n), add(self.left), self.products_by(columns), other)
+
+    def products_by(self, columns: Collection[str]) -> FloatArray:
+        """Sum of products by ``columns``, (G', *shape)."""
+        if self.summed_products is not None:
+            return self.grouping.coarser(columns).add(self.summed_products)
+        grouping, codes, _ = self.grouping.coarser(columns)
+        total = np.zeros((len(grouping), *self.left.shape[1:]))
+        for block in _blocks(len(codes)):  # millions of products are not kept
+            total += summing(codes[block], len(grouping))(self.left[block] * self.right[block])
+        return total
 
     def centred(self) -> GroupSums:
         """Subtract the overall mean of each variable: components stay what they are, and large means cost no digits."""
@@ -165,46 +180,79 @@ def distinct_rows(codes: IntArray) -> tuple[IntArray, IntArray]:
     levels
         The distinct rows in lexicographic order, shape (G, c), of the type of ``codes``.
     """
-    n, n_columns = codes.shape
+    return _distinct(list(codes.T), len(codes), codes.dtype)
+
+
+def all_distinct(codes: IntArray) -> bool:
+    """Whether no two rows of ``codes`` (N, c) are the same."""
+    n = len(codes)
+    if n == 0 or codes.shape[1] == 0:
+        return n < 2
+    sizes = _sizes(codes.T)
+    if n > prod(sizes):
+        return False
+    if prod(sizes) > _most_marks(n):
+        return len(distinct_rows(codes)[1]) == n
+    return int(np.count_nonzero(_marks(list(codes.T), sizes))) == n
+
+
+def _distinct(columns: Sequence[IntArray], n: int, dtype: np.dtype[np.signedinteger]) -> tuple[IntArray, IntArray]:
+    """:func:`distinct_rows` of columns of length n, levels of type ``dtype``."""
     kind = np.int32 if n > BLOCK else np.int64
-    if n == 0 or n_columns == 0:
-        return np.zeros(n, dtype=kind), np.zeros((min(n, 1) if n_columns else 1, n_columns), dtype=codes.dtype)
-    sizes = [int(size) + 1 for size in codes.max(axis=0)]
+    if n == 0 or not columns:
+        return np.zeros(n, dtype=np.int64), np.zeros((0 if columns else 1, len(columns)), dtype=dtype)
+    sizes = _sizes(columns)
     space = prod(sizes)
-    if space > min(MOST_MARKS, DENSE * n + BLOCK // DENSE):
-        return _distinct_by_sorting(codes, sizes, kind)
-    marks = np.zeros(space, dtype=bool)
-    blocks = [slice(start, start + BLOCK) for start in range(0, n, BLOCK)]
-    for block in blocks:
-        marks[_flat(codes[block], sizes)] = True
-    present = np.flatnonzero(marks)
+    if space >= np.iinfo(np.int64).max:
+        levels, number = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
+        return number.reshape(-1), levels
+    if space > _most_marks(n):
+        present, number = np.unique(_flat(columns, sizes), return_inverse=True)
+        return number, _unflat(present, sizes, dtype)
+    present = np.flatnonzero(_marks(columns, sizes))
     place = np.empty(space, dtype=kind)
     place[present] = np.arange(len(present))
     number = np.empty(n, dtype=kind)
-    for block in blocks:
-        number[block] = place[_flat(codes[block], sizes)]
-    return number, _unflat(present, sizes).astype(codes.dtype)
+    for block in _blocks(n):
+        number[block] = place[_flat([column[block] for column in columns], sizes)]
+    return number, _unflat(present, sizes, dtype)
 
 
-def _distinct_by_sorting(codes: IntArray, sizes: list[int], kind: type) -> tuple[IntArray, IntArray]:
-    if prod(sizes) >= np.iinfo(np.int64).max:
-        levels, number = np.unique(codes, axis=0, return_inverse=True)
-        return number.reshape(-1).astype(kind), levels
-    values, number = np.unique(_flat(codes, sizes), return_inverse=True)
-    return number.astype(kind), _unflat(values, sizes).astype(codes.dtype)
+def _sizes(columns: Iterable[IntArray]) -> list[int]:
+    return [int(column.max()) + 1 for column in columns]
 
 
-def _flat(codes: IntArray, sizes: list[int]) -> IntArray:
-    """Number each row of ``codes`` by its place among all combinations of codes."""
-    flat = codes[:, 0].astype(np.int64)
-    for column, size in enumerate(sizes[1:], start=1):
+def _most_marks(n: int) -> int:
+    return min(MOST_MARKS, DENSE * n + BLOCK // DENSE)
+
+
+def _blocks(n: int) -> list[slice]:
+    return [slice(start, start + BLOCK) for start in range(0, n, BLOCK)]
+
+
+def _marks(columns: Sequence[IntArray], sizes: list[int]) -> NDArray[np.bool_]:
+    """Which of all combinations of codes there are."""
+    marks = np.zeros(prod(sizes), dtype=bool)
+    for block in _blocks(len(columns[0])):
+        marks[_flat([column[block] for column in columns], sizes)] = True
+    return marks
+
+
+def _flat(columns: Sequence[IntArray], sizes: list[int]) -> IntArray:
+    """Number each row by its place among all combinations of codes."""
+    flat = columns[0].astype(np.int64)
+    for column, size in zip(columns[1:], sizes[1:], strict=True):
         flat *= size
-        flat += codes[:, column]
+        flat += column
     return flat
 
 
-def _unflat(flat: IntArray, sizes: list[int]) -> IntArray:
-    return np.stack(np.unravel_index(flat, tuple(sizes)), axis=1)
+def _unflat(flat: IntArray, sizes: list[int], dtype: np.dtype[np.signedinteger]) -> IntArray:
+    """Turn numbers of :func:`_flat` back into rows."""
+    rows = np.empty((len(flat), len(sizes)), dtype=dtype)
+    for column, size in reversed(list(enumerate(sizes))):
+        flat, rows[:, column] = np.divmod(flat, size)
+    return rows
 
 
 def number_within(groups: IntArray) -> IntArray:
@@ -226,8 +274,7 @@ def summing(codes: IntArray, n_groups: int) -> Callable[[FloatArray], FloatArray
             indicator = scipy.sparse.csc_matrix((np.ones(n), codes, np.arange(n + 1)), shape=(n_groups, n))
             return np.asarray(indicator @ columns).reshape(n_groups, *values.shape[1:])
         total = np.zeros(n_groups)
-        for start in range(0, n, BLOCK):
-            block = slice(start, start + BLOCK)
+        for block in _blocks(n):
             total += np.bincount(codes[block], columns[block, 0], n_groups)
         return total.reshape(n_groups, *values.shape[1:])
 
@@ -271,18 +318,20 @@ def sums_of_scores(scores: FloatArray, codes: IntArray, columns: Sequence[str]) 
 
 
 def add_up(
-    codes: IntArray, columns: Sequence[str], n: FloatArray, totals: FloatArray, squares: FloatArray
+    codes: IntArray, columns: Sequence[str], n: FloatArray, totals: FloatArray, squares: FloatArray | None
 ) -> GroupSums:
     """Add rows up by the distinct rows of ``codes`` (N, n_columns), named ``columns``.
 
     ``n``, ``totals`` and ``squares`` (N, *shape) are the numbers of observations behind each row, their sums and their
-    sums of squares.
+    sums of squares; no squares are needed of single observations.
     """
-    groups, levels = distinct_rows(codes)
-    if len(levels) == len(codes):
+    if all_distinct(codes):
         return GroupSums(Grouping(columns, codes), n, totals, squares)
+    groups, levels = distinct_rows(codes)
     add = summing(groups, len(levels))
-    return GroupSums(Grouping(columns, levels), add(n), add(totals), add(squares))
+    return GroupSums(
+        Grouping(columns, levels), add(n), add(totals), add(totals**2 if squares is None else squares)
+    )
 
 
 def cross_sums(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> GroupSums:

@@ -143,12 +143,18 @@ def variance_components(
     REML fit for each level left out would take as many times as long.
     """
     design = [*(Facet(column) for column in object_columns), *facets]
-    columns = list(dict.fromkeys(column for facet in design for column in (*facet.nested_in, facet.column)))
-    sums = _sums(frame, columns, score)
+    sums = _sums(frame, design_columns(object_columns, facets), score)
+    del frame  # millions of rows are let go of, where the caller does not hold them
     identified = identified_effects(crossing(design), sums.grouping, n_observations=sums.n.sum())
     if not identified.effects:
         raise NotEstimableError("no variance component can be estimated: " + "; ".join(identified.dropped.values()))
     return g_study(sums, identified.effects, design, object_columns, dropped=identified.dropped, method=method)
+
+
+def design_columns(object_columns: Sequence[str], facets: Sequence[Facet]) -> list[str]:
+    """Columns of a table that a design needs, besides the score."""
+    nested = (column for facet in facets for column in (*facet.nested_in, facet.column))
+    return list(dict.fromkeys([*object_columns, *nested]))
 
 
 def g_study(
@@ -217,7 +223,7 @@ def _sums(frame: pd.DataFrame, columns: Sequence[str], score: str) -> GroupSums:
     if len(values) == 0 or not np.isfinite(values).all():
         raise DataError(f"column '{score}' holds " + ("no score" if len(values) == 0 else "infinite scores"))
     values = values - values.mean()  # so that a large mean costs no digits when it is squared
-    return add_up(codes_of(kept, columns), columns, np.broadcast_to(1.0, values.shape), values, values**2)
+    return add_up(codes_of(kept, columns), columns, np.broadcast_to(1.0, values.shape), values, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 from persona_big5.variance.moments import without_each_level
 
@@ -112,7 +112,7 @@ def interval(
     if found is None:
         return np.full_like(estimate, np.nan), np.full_like(estimate, np.nan)
     variance, df = found
-    half = scipy.stats.t.ppf(0.975, df) * np.sqrt(variance)
+    half = scipy.special.stdtrit(df, 0.975) * np.sqrt(variance)
     return estimate - half, estimate + half
 
 
@@ -122,7 +122,7 @@ def p_zero(estimate: float, replicates: Replicates) -> float:
     if found is None or not found[0] > 0:
         return float("nan")
     variance, df = found
-    return float(2 * scipy.stats.t.sf(abs(estimate) / np.sqrt(variance), df))
+    return float(2 * scipy.special.stdtr(df, -abs(estimate) / np.sqrt(variance)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from persona_big5.variance.groups import FloatArray, GroupSums, IntArray
 
 
+CODES_KEPT = 2
+"""Of tables with millions of groups the codes take most of the memory; a total needs two of them at a time."""
+
+
 class Margins:
     """Sums of a table by any of its columns, from the smallest table at hand that holds them.
 
@@ -24,6 +29,7 @@ class Margins:
         self.columns = finest.columns
         self._tables: dict[frozenset[str], GroupSums] = {finest.columns: finest}
         self._single: dict[frozenset[str], bool] = {}
+        self._codes: dict[tuple[frozenset[str], frozenset[str]], IntArray] = {}
 
     def prepare(self, wanted: Iterable[frozenset[str]]) -> None:
         """Work out the sums by each set of columns, the larger sets first, so that the smaller come from them."""
@@ -41,7 +47,12 @@ class Margins:
         """Number of each group by ``finer`` among the groups by ``columns``, a subset of it."""
         if finer == columns:
             return np.arange(len(self.by(finer).grouping))
-        return self.by(finer).grouping.coarser(columns).codes
+        key = finer, columns
+        if key not in self._codes:
+            while len(self._codes) >= CODES_KEPT:
+                del self._codes[next(iter(self._codes))]
+            self._codes[key] = self.by(finer).grouping.coarser(columns).codes
+        return self._codes[key]
 
     def single(self, columns: frozenset[str]) -> bool:
         """Whether no group by ``columns`` holds more than one observation."""
@@ -60,6 +71,7 @@ class Totals:
         self._margins = margins
         self._facet = frozenset() if facet is None else frozenset({facet})
         self._found: dict[object, FloatArray] = {}
+        self._lost_of: dict[frozenset[str], dict[frozenset[str], FloatArray]] = {}
 
     def of_observations(self) -> FloatArray:
         """Number of observations."""
@@ -113,12 +125,25 @@ class Totals:
         total = np.asarray(_divide(squares, table.n).sum(axis=0))
         if not self._facet:
             return total
-        finer = joint | self._facet
-        part = self._margins.by(finer).n
-        before = n[self._margins.codes(finer, joint)]
-        lost = self._add(finer, of | self._facet, before**2 - (before - part) ** 2)
+        lost = self._lost(of, joint)
         of_part = self._margins.by(of | self._facet).n
         return total + self._change(of, [table.n, squares], [of_part, lost], lambda n, a: _divide(a, n))
+
+    def _lost(self, of: frozenset[str], joint: frozenset[str]) -> FloatArray:
+        """Part of the sum of n_gh^2 that goes with a level of the facet, by groups of ``of`` and levels (G', *shape)."""
+        for columns, lost in self._lost_of.get(joint, {}).items():
+            if of <= columns:
+                return self._add(columns | self._facet, of | self._facet, lost)
+        finer = joint | self._facet
+        n, part = self._margins.by(joint).n, self._margins.by(finer).n
+        group, target = self._margins.codes(finer, joint), self._margins.codes(finer, of | self._facet)
+        n_targets = len(self._margins.by(of | self._facet).grouping)
+        lost = np.zeros((n_targets, *part.shape[1:]))
+        for block in _blocks(part):
+            before = n[group[block]]
+            lost += summing(target[block], n_targets)(before**2 - (before - part[block]) ** 2)
+        self._lost_of.setdefault(joint, {})[of] = lost
+        return lost
 
     def _kept(self, key: object, work_out: Callable[[], FloatArray]) -> FloatArray:
         if key not in self._found:
@@ -150,11 +175,8 @@ class Totals:
         finer = columns | self._facet
         group, level = self._margins.codes(finer, columns), self._margins.codes(finer, self._facet)
         n_levels = len(self._margins.by(self._facet).grouping)
-        width = int(np.prod([max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]))
-        step = max(BLOCK // max(width, 1), 1)
         change: FloatArray | float = 0.0
-        for start in range(0, len(group), step):
-            block = slice(start, start + step)
+        for block in _blocks(*parts):
             before = [array[group[block]] for array in whole]
             after = [array - part[block] for array, part in zip(before, parts, strict=True)]
             change = change + summing(level[block], n_levels)(value(*after) - value(*before))
@@ -164,6 +186,13 @@ class Totals:
         if finer == columns:
             return values
         return self._margins.by(finer).grouping.coarser(columns).add(values)
+
+
+def _blocks(*arrays: FloatArray) -> list[slice]:
+    """Slices of the first axis in which arrays (N, *shape), broadcast together, have some millions of numbers at most."""
+    n, *shape = np.broadcast_shapes(*(array.shape for array in arrays))
+    step = max(BLOCK // max(prod(shape), 1), 1)
+    return [slice(start, start + step) for start in range(0, n, step)]
 
 
 def _divide(numerator: FloatArray, n: FloatArray) -> FloatArray:

@@ -148,7 +148,8 @@ def _coefficients(totals: Totals, effects: Sequence[Effect]) -> FloatArray:
     with np.errstate(divide="ignore", invalid="ignore"):
         of_mean = [totals.of_squared_counts(f.columns) / n for f in effects]
     matrix = np.empty((len(effects) + 1, len(effects) + 1, *n.shape))
-    for i, e in enumerate(effects):
+    finer_first = sorted(enumerate(effects), key=lambda numbered: -len(numbered[1].columns))
+    for i, e in finer_first:
         for j, f in enumerate(effects):
             matrix[i, j] = totals.expected(e.columns, f.columns) - of_mean[j]
         matrix[i, -1] = totals.of_groups(e.columns) - 1.0

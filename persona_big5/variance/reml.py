@@ -14,7 +14,6 @@ from math import log, pi
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.optimize
 
 from persona_big5.errors import NotEstimableError
 from persona_big5.variance.design import RESIDUAL
@@ -73,6 +72,8 @@ def reml(sums: GroupSums, effects: Sequence[Effect]) -> Reml:
     Agrees with lme4's REML to a relative 2e-3, and its deviance to 1e-5, on balanced and unbalanced designs
     (tests/variance).
     """
+    import scipy.optimize
+
     system = _System.of(sums, effects)
     start = np.array([values[0] for values in moment_equations(sums, effects).solve().values()])
     start = np.where(np.isfinite(start), start, 0.0)
