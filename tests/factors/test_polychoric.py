@@ -12,6 +12,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import ndtr, ndtri
 
 from persona_big5.errors import DataError
+from persona_big5.factors.bivariate_normal import cells
 from persona_big5.factors.correlation import pearson
 from persona_big5.factors.extraction import fit_factors
 from persona_big5.factors.polychoric import polychoric, polychoric_null
@@ -121,6 +122,25 @@ def test_standard_errors_equal_empirical_deviations(rho, n, missing):
         errors.append(np.diag(found.standard_errors, 1)[::2])
     assert np.mean(errors) == pytest.approx(np.std(estimates), rel=0.1)
     assert np.mean(estimates) == pytest.approx(rho, abs=4 * np.std(estimates) / np.sqrt(500))
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.6, -0.85])
+@pytest.mark.parametrize("only_one", [0, 6000])
+def test_standard_errors_equal_a_jackknife_that_estimates_thresholds_anew(rho, only_one):
+    """Answers in the proportions of the model, so that both estimate the same; taken as known, thresholds cost 9 %."""
+    expected = cells(np.array([[-1.0, 0.2, 1.1]]), np.array([[-0.5, 0.6]]), np.array([rho]))[0][0]
+    table = np.column_stack([np.rint(20_000 * expected), np.rint(only_one * expected.sum(axis=1))]).astype(int)
+    kinds = np.argwhere(table > 0).astype(float)
+    counts = table[table > 0]
+    kinds[kinds[:, 1] == 3, 1] = NAN
+    first = np.cumsum(counts) - counts
+    scores = np.repeat(kinds, counts, axis=0)
+    without = np.array([polychoric(np.delete(scores, row, axis=0)).matrix[0, 1] for row in first])
+    n = counts.sum()
+    jackknife = np.sqrt((n - 1) / n * (counts * (without - counts @ without / n) ** 2).sum())
+    found = polychoric(scores, standard_errors=True)
+    assert found.matrix[0, 1] == pytest.approx(rho, abs=1e-3)
+    assert found.standard_errors[0, 1] == pytest.approx(jackknife, rel=2e-3)
 
 
 def test_standard_errors_of_many_items_are_those_of_each_pair():

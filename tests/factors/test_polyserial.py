@@ -58,6 +58,20 @@ def test_standard_errors_equal_empirical_deviations(rho, n, missing):
     assert np.mean(estimates) == pytest.approx(rho, abs=4 * np.std(estimates) / np.sqrt(500))
 
 
+@pytest.mark.parametrize("rho", [0.0, 0.6, -0.85])
+def test_standard_errors_equal_a_jackknife_that_estimates_everything_anew(rho):
+    quantiles = ndtri((np.arange(30) + 0.5) / 30)
+    x, rest = (grid.ravel() for grid in np.meshgrid(quantiles, quantiles))
+    measured = x[:, None]
+    item = np.digitize(rho * x + np.sqrt(1 - rho**2) * rest, [-0.5, 0.6, 1.2]).astype(float)[:, None]
+    n = len(x)
+    order = np.random.default_rng(6).permutation(n)
+    measured[order[:90]], item[order[-120:]] = NAN, NAN
+    without = [polyserial(np.delete(measured, row, 0), np.delete(item, row, 0)).matrix[0, 0] for row in range(n)]
+    found = polyserial(measured, item)
+    assert found.standard_errors[0, 0] == pytest.approx(np.sqrt((n - 1) * np.var(without)), rel=0.05)
+
+
 def test_each_pair_is_its_own_and_units_and_directions_do_not_matter():
     rng = np.random.default_rng(2)
     latent = rng.standard_normal((200, 1)) + rng.standard_normal((200, 5))
