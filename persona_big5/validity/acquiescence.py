@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.optimize import minimize
 
 from persona_big5.errors import DataError, NotEstimableError
-from persona_big5.validity.reliability import check_keys
+from persona_big5.factors.matrices import checked_scores
+from persona_big5.validity.reliability import check_keys, mean_of_answered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +18,116 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class AcquiescenceFactor:
+    """A factor with loading +1 on every raw item, beside one content factor per scale.
+
+    Attributes
+    ----------
+    variance
+        In the squared unit of the items; below 0 by chance where there is none.
+    share
+        Of the mean variance of an item.
+    loadings
+        Standardised, by item (p,); 0 where the variance is not positive.
+    content
+        Loadings of the items on the content factor of their scale (p,), in the unit of the items, raw direction.
+    srmr, srmr_without
+        Standardised root mean square residual of covariances with the factor, and of the same model without it.
+    converged
+        Whether the searches with and without it arrived.
+    """
+
+    variance: float
+    share: float
+    loadings: NDArray[np.float64]
+    content: NDArray[np.float64]
+    srmr: float
+    srmr_without: float
+    converged: bool
+
+    def __str__(self) -> str:
+        return (
+            f"acquiescence factor: variance {self.variance:.3f}, share {self.share:.3f}, mean loading "
+            f"{self.loadings.mean():.2f}; SRMR {self.srmr:.3f} with it, {self.srmr_without:.3f} without"
+        )
+
+
+def acquiescence_factor(
+    covariance: NDArray[np.float64], keyed: NDArray[np.float64], scale: Sequence[str] | NDArray[np.object_]
+) -> AcquiescenceFactor:
+    """Fit the random-intercept (known-signs method) factor by unweighted least squares.
+
+    Parameters
+    ----------
+    covariance, keyed, scale
+        As in `remove_acquiescence`.
+
+    Raises
+    ------
+    DataError, NotEstimableError
+        As in `remove_acquiescence`.
+
+    Notes
+    -----
+    c_ij = variance + l_i l_j phi_(scale of i, scale of j) for i other than j, with free loadings l and correlations phi
+    of content factors, uncorrelated with the method factor (Billiet & McClendon, 2000; Maydeu-Olivares & Coffman,
+    2006). Any covariance matrix will do, indefinite ones too, so there is no chi-square. Gives known models back to
+    1e-5 (tests/validity).
+    """
+    C = _checked(covariance)
+    X = _design(np.asarray(keyed, dtype=np.float64), np.asarray(scale, dtype=object), len(C))
+    _identified_leverage(X)
+    own = np.abs(X[:, 1:]).argmax(axis=1)
+    variance, content, misfit, arrived = _fit(C, X, own, style=True)
+    _, _, misfit_without, arrived_without = _fit(C, X, own, style=False)
+    variances = np.diag(C)
+    known = variances > 0
+    loadings = np.zeros(len(C))
+    loadings[known] = np.sqrt(max(variance, 0.0) / variances[known])
+    return AcquiescenceFactor(
+        variance=variance,
+        share=variance * len(C) / float(variances.sum()),
+        loadings=loadings,
+        content=content,
+        srmr=_srmr(misfit, variances),
+        srmr_without=_srmr(misfit_without, variances),
+        converged=arrived and arrived_without,
+    )
+
+
+def centred_within(scores: NDArray[np.float64], keys: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Take from each answer what the respondent answers on average, whatever the item says (ipsatisation).
+
+    Parameters
+    ----------
+    scores
+        Shape (n respondents, p items), raw direction, one unit; NaN is a missing answer. Missing rule: the average is
+        the mean of that over the items of either direction, so that what is missing does not unbalance it; respondents
+        without answers in one direction are all NaN.
+    keys
+        Shape (p,), +1 or -1, as many of either.
+
+    Raises
+    ------
+    DataError
+        When scores and keys do not fit.
+    NotEstimableError
+        When the set is not balanced: there the average holds content, and taking it off makes unrelated scales
+        correlate -1/(scales - 1), -.25 for five.
+    """
+    scores, keys = checked_scores(scores), np.asarray(keys)
+    check_keys(keys, scores.shape[1])
+    positive = keys > 0
+    if positive.sum() * 2 != len(keys):
+        raise NotEstimableError(
+            f"centring within respondents needs as many items of either direction; there are {int(positive.sum())} and "
+            f"{int((~positive).sum())}: the average would hold content, and unrelated scales would correlate negatively"
+        )
+    average = (mean_of_answered(scores[:, positive]) + mean_of_answered(scores[:, ~positive])) / 2
+    return scores - average[:, None]
 
 
 def remove_acquiescence(
@@ -63,13 +176,7 @@ def remove_acquiescence(
     """
     C = _checked(covariance)
     X = _design(np.asarray(keyed, dtype=np.float64), np.asarray(scale, dtype=object), len(C))
-    projector = np.linalg.pinv(X)
-    leverage = np.einsum("ij,ji->i", X, projector)
-    if np.linalg.matrix_rank(X) < X.shape[1] or (leverage > 1 - _ROUNDING).any():
-        raise NotEstimableError(
-            "agreeing cannot be told from content: it takes a scale with at least two items in each direction, "
-            "or two scales with items of both"
-        )
+    projector, leverage = _identified_leverage(X)
     weights = projector[0]
     residual = np.diag(C) - np.einsum("ij,ji->i", C, projector.T @ X.T)
     with_agreement = C @ weights - residual / (1 - leverage) * weights
@@ -104,3 +211,57 @@ def _design(keyed: NDArray[np.float64], scale: NDArray[np.object_], p: int) -> N
         raise DataError(f"{p} items need as many names of scales; got {scale.size}")
     members = scale[:, None] == np.array(list(dict.fromkeys(scale.tolist())), dtype=object)
     return np.column_stack([np.ones(p), np.where(members, keyed[:, None], 0.0)])
+
+
+def _identified_leverage(X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(X'X)^-1 X' and the leverage of each item (p,); refused where agreeing rests on any one item."""
+    projector = np.linalg.pinv(X)
+    leverage = np.einsum("ij,ji->i", X, projector)
+    if np.linalg.matrix_rank(X) < X.shape[1] or (leverage > 1 - _ROUNDING).any():
+        raise NotEstimableError(
+            "agreeing cannot be told from content: it takes a scale with at least two items in each direction, "
+            "or two scales with items of both"
+        )
+    return projector, leverage
+
+
+def _fit(
+    C: NDArray[np.float64], X: NDArray[np.float64], own: NDArray[np.int64], *, style: bool
+) -> tuple[float, NDArray[np.float64], NDArray[np.float64], bool]:
+    """Style variance, content loadings (p,), residual covariances (p, p; 0 on the diagonal), and whether it arrived."""
+    p, k = len(C), X.shape[1] - 1
+    unit = float(np.trace(C)) / p
+    observed, off = C / unit, ~np.eye(p, dtype=bool)
+    pairs = np.triu_indices(k, 1)
+    keyed = X[np.arange(p), 1 + own]
+
+    def misfit(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+        loadings = parameters[1 : p + 1]
+        implied = parameters[0] + np.outer(loadings, loadings) * phi_of(parameters)[np.ix_(own, own)]
+        return np.where(off, implied - observed, 0.0)
+
+    def phi_of(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+        phi = np.eye(k)
+        phi[pairs] = phi.T[pairs] = parameters[p + 1 :]
+        return phi
+
+    def objective(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        loadings, residual = parameters[1 : p + 1], misfit(parameters)
+        by_scale = X[:, 1:] * keyed[:, None]  # 1 where an item is of a scale
+        of_phi = 2 * by_scale.T @ (residual * np.outer(loadings, loadings)) @ by_scale
+        slope = 2 * (residual * phi_of(parameters)[np.ix_(own, own)]) @ loadings
+        return 0.5 * float((residual**2).sum()), np.r_[residual.sum() if style else 0.0, slope, of_phi[pairs]]
+
+    start = np.r_[0.0, 0.5 * keyed, np.zeros(len(pairs[0]))]
+    options = {"maxiter": 5000, "maxfun": 20_000, "ftol": 1e-15, "gtol": 1e-8}
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
+    arrived = bool(np.abs(found.jac).max() < 1e-4)
+    return float(found.x[0] * unit), found.x[1 : p + 1] * np.sqrt(unit), misfit(found.x) * unit, arrived
+
+
+def _srmr(residual: NDArray[np.float64], variances: NDArray[np.float64]) -> float:
+    """Over pairs of items whose variances are positive."""
+    known = np.flatnonzero(variances > 0)
+    sd = np.sqrt(variances[known])
+    standardised = residual[np.ix_(known, known)] / np.outer(sd, sd)
+    return float(np.sqrt((standardised[np.triu_indices(len(known), 1)] ** 2).mean()))

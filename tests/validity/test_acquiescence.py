@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.factors.correlation import correlation_of
-from persona_big5.validity.acquiescence import remove_acquiescence
+from persona_big5.validity.acquiescence import acquiescence_factor, centred_within, remove_acquiescence
 
 ITEMS = 8
 
@@ -132,3 +132,73 @@ def test_mistakes_are_named():
         remove_acquiescence(np.eye(8), keyed, ["one", "two"])
     with pytest.raises(DataError, match=r"8 values of \+1 or -1"):
         remove_acquiescence(np.eye(8), np.zeros(8), scale)
+
+
+@pytest.mark.parametrize("sd", [0.0, 0.4])
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_known_models_are_given_back_by_the_factor(k, sd):
+    loadings, keyed, scale = content(k, seed=7, reversed_items=3)
+    Phi = 0.3 + 0.7 * np.eye(k)
+    C = loadings @ Phi @ loadings.T + np.diag(1 - (loadings**2).sum(axis=1)) + sd**2
+    found = acquiescence_factor(4 * C, keyed, scale)
+    assert found.converged
+    assert found.variance == pytest.approx(4 * sd**2, abs=1e-5)
+    assert found.share == pytest.approx(sd**2 / (1 + sd**2), abs=1e-5)
+    assert np.abs(found.content) == pytest.approx(2 * np.abs(loadings).sum(axis=1), abs=1e-4)
+    assert found.loadings == pytest.approx(sd / np.sqrt(1 + sd**2), abs=4e-3)
+    assert found.srmr == pytest.approx(0.0, abs=1e-4)
+    assert (found.srmr_without > 0.02) == (sd > 0)
+    assert str(found).startswith(f"acquiescence factor: variance {found.variance:.3f}")
+
+
+def test_factor_of_a_sample_is_near_the_planted_one_and_the_projection():
+    loadings, keyed, scale = content(3, seed=1)
+    random = np.random.default_rng(2)
+    C = np.cov(random.multivariate_normal(np.zeros(24), covariance_of(loadings, 0.5), 600), rowvar=False)
+    found = acquiescence_factor(C, keyed, scale)
+    assert found.variance == pytest.approx(0.25, abs=0.05)
+    assert found.share == pytest.approx(remove_acquiescence(C, keyed, scale)[1], abs=0.01)
+    assert found.srmr < 0.04 < 0.1 < found.srmr_without
+    indefinite = acquiescence_factor(C - 0.6 * np.eye(24), keyed, scale)
+    assert indefinite.variance == pytest.approx(found.variance, abs=1e-5)
+    with pytest.raises(NotEstimableError, match="cannot be told from content"):
+        acquiescence_factor(C, np.ones(24), scale)
+
+
+def five_unrelated_scales(keys, agreeing=0.0, seed=3):
+    random = np.random.default_rng(seed)
+    traits = np.repeat(random.standard_normal((4000, 5)), 8, axis=1)
+    return traits * keys + agreeing * random.standard_normal((4000, 1)) + 0.5 * random.standard_normal((4000, 40))
+
+
+def scale_correlations(scores, keys):
+    R = np.corrcoef((scores * keys).reshape(len(scores), 5, 8).mean(axis=2), rowvar=False)
+    return R[np.triu_indices(5, 1)]
+
+
+def test_centring_takes_agreement_off_balanced_sets_and_nothing_else():
+    keys = np.tile([1, -1], 20)
+    scores = five_unrelated_scales(keys, agreeing=1.0)
+    centred = centred_within(scores, keys)
+    assert centred.mean(axis=1) == pytest.approx(0.0, abs=1e-12)
+    assert np.abs(scale_correlations(centred, keys)).max() < 0.06
+    traits = five_unrelated_scales(keys)
+    pairs = [np.corrcoef(before, after)[0, 1] for before, after in zip(traits.T, centred.T, strict=True)]
+    assert min(pairs) > 0.95
+    scores[0, keys > 0] = np.nan
+    scores[1, 0] = np.nan
+    assert np.isnan(centred_within(scores, keys)[0]).all()
+    assert np.isnan(centred_within(scores, keys)[1]).sum() == 1
+
+
+def test_centring_unbalanced_sets_makes_unrelated_scales_correlate():
+    keys = np.ones(40, dtype=int)
+    scores = five_unrelated_scales(keys)
+    assert np.abs(scale_correlations(scores, keys)).max() < 0.06
+    forced = scores - scores.mean(axis=1, keepdims=True)
+    assert scale_correlations(forced, keys).mean() == pytest.approx(-0.25, abs=0.01)
+    assert scale_correlations(forced, keys).max() < -0.15
+    with pytest.raises(NotEstimableError, match="there are 40 and 0: the average would hold content"):
+        centred_within(scores, keys)
+    with pytest.raises(DataError, match="40 values"):
+        centred_within(scores, keys[:3])
