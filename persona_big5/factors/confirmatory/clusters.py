@@ -7,10 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import LinAlgError, eigh
+from scipy.linalg import LinAlgError, eigh, solve
 
-from persona_big5.factors.confirmatory.descent import damped_solve
-from persona_big5.factors.confirmatory.likelihood import LOG_2PI
+from persona_big5.factors.confirmatory.likelihood import LOG_2PI, RIDGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -161,15 +160,32 @@ class TwoLevelPoint:
         size = np.stack([np.ones_like(self.moments.size), self.moments.size])
         return np.asarray(0.5 * np.tensordot(size * self.moments.weight, by_block, axes=1))
 
+    @property
+    def position(self) -> FloatArray:
+        """The parameters, and the entries of the saturated matrices."""
+        free = [self.sigma[level].ravel() for level in (0, 1) if self.structures[level] is None]
+        return np.concatenate([self.parameters, *free])
+
     @cached_property
     def gradient(self) -> FloatArray:
-        """Of ``value`` by the parameters (q,)."""
+        """Of ``value`` by ``position``."""
         gradient = np.zeros(len(self.parameters))
+        free = []
         for structure, slope in zip(self.structures, self.slopes, strict=True):
-            if structure is not None:
+            matrix = self.basis @ slope @ self.basis.T
+            if structure is None:
+                free.append(matrix.ravel())
+            else:
                 derivatives = structure.derivatives(self.parameters)
-                gradient[derivatives.position] += derivatives.times(self.basis @ slope @ self.basis.T)
-        return gradient
+                gradient[derivatives.position] += derivatives.times(matrix)
+        return np.concatenate([gradient, *free])
+
+    def moved_to(self, position: FloatArray) -> TwoLevelPoint | None:
+        """Evaluate elsewhere; None where the likelihood is not defined."""
+        q, p = len(self.parameters), len(self.basis)
+        free = iter(position[q:].reshape(-1, p, p))
+        matrices = [next(free) if structure is None else None for structure in self.structures]
+        return TwoLevelPoint.at(self.structures, self.moments, position[:q], matrices)
 
     @cached_property
     def weights(self) -> FloatArray:
@@ -180,60 +196,64 @@ class TwoLevelPoint:
         powers = np.array([[weight, weight * size], [weight * size, weight * size**2]])
         return np.tensordot(powers, products, axes=1)
 
-    def step(self, damping: float) -> tuple[TwoLevelPoint | None, float]:
-        """Take one step of Fisher scoring (see ``descent.Point``)."""
+    @property
+    def _eliminations(self) -> list[tuple[int, int]]:
+        """Saturated levels and the level from whose equations each is eliminated; the last of two is from none."""
         saturated = [level for level in (0, 1) if self.structures[level] is None]
         structured = [level for level in (0, 1) if self.structures[level] is not None]
-        weights, slopes = self.weights.copy(), self.slopes.copy()
-        for level in saturated:
-            weights[level, level] *= 1 + damping
-        for level, other in zip(saturated, [*saturated[1:], *structured], strict=False):
-            share = weights[other, level] / weights[level, level]
-            weights[other, other] -= share * weights[level, other]
-            slopes[other] -= share * slopes[level]
-        shift = np.zeros(len(self.parameters))
-        moved = np.zeros_like(slopes)
-        if structured:
-            solved = self._structured_step(structured, weights, slopes, damping)
-            if solved is None:
-                return None, np.inf
-            shift, moved[structured] = solved
-        for level in reversed(saturated):
-            moved[level] = -(2 * slopes[level] + weights[level, 1 - level] * moved[1 - level]) / weights[level, level]
-        back = self.sigma[0] @ self.basis
-        matrices = [
-            self.sigma[level] + back @ moved[level] @ back.T if level in saturated else None for level in (0, 1)
-        ]
-        gain = -float((self.slopes * moved).sum())
-        return TwoLevelPoint.at(self.structures, self.moments, self.parameters + shift, matrices), gain
+        return list(zip(saturated, [*saturated[1:], *structured], strict=False))
 
-    def _structured_step(
-        self, levels: list[int], weights: FloatArray, slopes: FloatArray, damping: float
-    ) -> tuple[FloatArray, FloatArray] | None:
-        """Step of the parameters (q,), and what it moves in the matrices of ``levels``, in the basis."""
-        information, moves = self._information(levels, weights)
-        gradient = np.zeros(len(self.parameters))
-        for level in levels:
-            gradient += moves[level] @ slopes[level].ravel()
-        shift = damped_solve(information, gradient, damping)
-        if shift is None:
-            return None
-        return shift, np.array([(shift @ moves[level]).reshape(slopes[level].shape) for level in levels])
+    @cached_property
+    def _left(self) -> FloatArray:
+        """Weights when saturated matrices are eliminated (2, 2, p, p)."""
+        weights = self.weights.copy()
+        for level, other in self._eliminations:
+            weights[other, other] -= weights[other, level] / weights[level, level] * weights[level, other]
+        return weights
 
-    def _information(self, levels: list[int], weights: FloatArray) -> tuple[FloatArray, dict[int, FloatArray]]:
-        """Information (q, q), and derivatives of the matrices of ``levels`` in the basis, each (q, p * p)."""
+    @cached_property
+    def _moves(self) -> dict[int, FloatArray]:
+        """Derivatives of the matrices of the structured levels in the basis, each (q, p * p)."""
         q, p = len(self.parameters), len(self.basis)
         moves = {}
-        for level in levels:
-            structure = self.structures[level]
-            assert structure is not None
-            derivatives = structure.derivatives(self.parameters)
-            left, right = derivatives.left.T @ self.basis, derivatives.right.T @ self.basis
-            outer = left[:, :, None] * right[:, None, :]
-            moves[level] = np.zeros((q, p * p))
-            moves[level][derivatives.position] = (outer + outer.transpose(0, 2, 1)).reshape(-1, p * p)
-        information = np.zeros((q, q))
-        for level in levels:
-            for other in levels:
-                information += 0.5 * (moves[level] * weights[level, other].ravel()) @ moves[other].T
-        return information, moves
+        for level, structure in enumerate(self.structures):
+            if structure is not None:
+                derivatives = structure.derivatives(self.parameters)
+                left, right = derivatives.left.T @ self.basis, derivatives.right.T @ self.basis
+                outer = left[:, :, None] * right[:, None, :]
+                moves[level] = np.zeros((q, p * p))
+                moves[level][derivatives.position] = (outer + outer.transpose(0, 2, 1)).reshape(-1, p * p)
+        return moves
+
+    @cached_property
+    def information(self) -> FloatArray:
+        """Fisher information on the parameters (q, q), saturated matrices not being known."""
+        information = np.zeros((len(self.parameters), len(self.parameters)))
+        for level, moves in self._moves.items():
+            for other, others in self._moves.items():
+                information += 0.5 * (moves * self._left[level, other].ravel()) @ others.T
+        return information
+
+    def solve(self, right: FloatArray) -> FloatArray:
+        """Multiply the inverse information with a vector, shaped like ``position``.
+
+        The saturated matrices are eliminated, the structured levels solved for, and the former put back in.
+        """
+        q, p = len(self.parameters), len(self.basis)
+        saturated = [level for level in (0, 1) if self.structures[level] is None]
+        back = self.sigma[0] @ self.basis  # the inverse of the basis, transposed
+        weights, wanted, moved = self._left, np.zeros((2, p, p)), np.zeros((2, p, p))
+        wanted[saturated] = back.T @ right[q:].reshape(-1, p, p) @ back
+        for level, other in self._eliminations:
+            wanted[other] -= weights[other, level] / weights[level, level] * wanted[level]
+        solved = np.zeros(q)
+        if q:
+            for level, moves in self._moves.items():
+                solved += moves @ wanted[level].ravel()
+            damped = self.information + RIDGE * np.diag(np.diag(self.information))
+            solved = solve(damped, right[:q] + solved, assume_a="sym")
+            for level, moves in self._moves.items():
+                moved[level] = (solved @ moves).reshape(p, p)
+        for level in reversed(saturated):
+            moved[level] = (2 * wanted[level] - weights[level, 1 - level] * moved[1 - level]) / weights[level, level]
+        return np.concatenate([solved, (back @ moved[saturated] @ back.T).ravel()])

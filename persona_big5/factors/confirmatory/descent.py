@@ -1,64 +1,100 @@
-"""Fisher scoring with damping: the way down every likelihood of this package."""
+"""The way down every likelihood of this package: Fisher scoring that learns the observed curvature on its way."""
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
     FloatArray = NDArray[np.float64]
 
-_MAX_STEPS = 500
-_MAX_DAMPING = 1e8
+_MAX_STEPS = 300
+_REMEMBERED = 20
 _TOLERANCE = 1e-9  # expected gain of the next step in log-likelihood
+_ROUNDING = 1e-6  # the same, where rounding hides any further gain
+_LEAST_LENGTH = 1e-6
 
 
 class Point(Protocol):
-    """A point of a parameter space that knows its value and where scoring leads from it."""
+    """A point of a parameter space that knows its value, its gradient and the Fisher information."""
 
     @property
     def value(self) -> float:
         """Minus the log-likelihood."""
 
-    def step(self, damping: float) -> tuple[Self | None, float]:
-        """Return the next point, None where the likelihood is not defined, and twice the gain expected of the step.
+    @property
+    def position(self) -> FloatArray:
+        """All that is searched for, as one vector."""
 
-        The diagonal of the information is multiplied by 1 + ``damping``. Where it has no inverse the gain is infinite.
-        """
+    @property
+    def gradient(self) -> FloatArray:
+        """Of ``value`` by ``position``."""
+
+    def solve(self, right: FloatArray) -> FloatArray:
+        """Multiply the inverse Fisher information with a vector."""
+
+    def moved_to(self, position: FloatArray) -> Self | None:
+        """Go elsewhere; None where the likelihood is not defined."""
 
 
 P = TypeVar("P", bound=Point)
 
 
-def descend(start: P) -> tuple[P, bool, int]:
-    """Go down from ``start``; return where it ended, whether that is a minimum, and the steps taken."""
-    point, damping, n_steps = start, 0.0, 0
-    while n_steps < _MAX_STEPS and damping < _MAX_DAMPING:
-        reached, gain = point.step(damping)
-        if gain * (1 + damping) < _TOLERANCE:
-            return point, True, n_steps
-        if reached is None or reached.value > point.value + 1e-12 * abs(point.value):
-            damping = max(4 * damping, 1e-3)
-            continue
-        point, n_steps = reached, n_steps + 1
-        damping = damping / 10 if damping > 1e-4 else 0.0
-    return point, False, n_steps
+def descend(start: P) -> tuple[P, bool]:
+    """Go down from ``start``; return where it ended, and whether that is a minimum.
+
+    Limited-memory BFGS (Nocedal, 1980) whose first guess of the curvature is the Fisher information at each point: a
+    scoring step to begin with, and fast where the model is wrong and the two curvatures differ.
+    """
+    point = start
+    memory: deque[tuple[FloatArray, FloatArray]] = deque(maxlen=_REMEMBERED)
+    for _ in range(_MAX_STEPS):
+        direction = -_newton(point, memory)
+        gain = -float(point.gradient @ direction)
+        if 0 <= gain < _TOLERANCE:
+            return point, True
+        reached = _along(point, direction, gain) if gain > 0 else None
+        if reached is None and memory:
+            memory.clear()
+        elif reached is None:
+            return point, 0 <= gain < _ROUNDING
+        else:
+            step, change = reached.position - point.position, reached.gradient - point.gradient
+            if step @ change > 0:
+                memory.append((step, change))
+            point = reached
+    return point, False
 
 
-def damped_solve(information: FloatArray, gradient: FloatArray, damping: float) -> FloatArray | None:
-    """Solve for the scoring step; None where the information is not positive definite."""
-    damped = information + damping * np.diag(np.diag(information))
-    try:
-        solution: FloatArray = cho_solve(cho_factor(damped), -gradient)
-    except LinAlgError:
-        return None
-    return solution if np.isfinite(solution).all() else None
+def _newton(point: Point, memory: Iterable[tuple[FloatArray, FloatArray]]) -> FloatArray:
+    """Inverse curvature times gradient, by the two loops over remembered steps and changes of the gradient."""
+    left = point.gradient
+    shares = []
+    for step, change in reversed(list(memory)):
+        share = (step @ left) / (step @ change)
+        left = left - share * change
+        shares.append(share)
+    direction = point.solve(left)
+    for (step, change), share in zip(memory, reversed(shares), strict=True):
+        direction = direction + (share - (change @ direction) / (step @ change)) * step
+    return direction
+
+
+def _along(point: P, direction: FloatArray, gain: float) -> P | None:
+    """Go the whole way or half of it, and so on, until the value falls as it should; None where it does not."""
+    length = 1.0
+    while length > _LEAST_LENGTH:
+        reached = point.moved_to(point.position + length * direction)
+        if reached is not None and reached.value < point.value - 1e-4 * length * gain:
+            return reached
+        length /= 2
+    return None
 
 
 def curvature(gradient: Callable[[FloatArray], FloatArray | None], at: FloatArray) -> FloatArray | None:

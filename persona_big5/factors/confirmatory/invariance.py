@@ -198,7 +198,7 @@ def _fit(step: int, moments: Moments, measurement: Measurement) -> _Model:
         structure.intercepts.put(share @ mean if step >= _SCALAR else group_mean, parameters)
     start = LikelihoodPoint.at(structures, moments, parameters)
     assert start is not None  # a sum of positive definite matrices
-    point, converged, _ = descend(start)
+    point, converged = descend(start)
     p = len(measurement.items)
     srmr = [
         residual_srmr(observed, structure.covariance(point.parameters), at - structure.mean(point.parameters))
@@ -245,14 +245,16 @@ def _conclude(steps: Sequence[Step]) -> str:
     configural, *further = steps
     lost = next((step for step in further if not step.holds), None)
     reached = further[: further.index(lost)] if lost else further
+    if not configural.converged:
+        return "the stated factors could not be fitted in all groups: nothing can be compared"
     said = (
         "the stated factors fit in all groups"
         if configural.holds
         else f"the stated factors do not fit in all groups (CFI {configural.fit.cfi:.3f} < {ACCEPTABLE_CFI:.2f}), "
         "so what follows compares a model that is wrong"
     )
-    if not configural.converged:
-        said = "the stated factors could not be fitted in all groups: nothing can be compared"
+    if lost and not lost.converged:
+        said += f"; the {lost.name} step could not be fitted, and nothing is said of it"
     elif not reached:
         said += "; loadings differ between groups, so neither relations nor means of the factors may be compared"
     elif reached[-1].name == "metric":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import coo_array, diags_array
-from scipy.sparse.linalg import splu
+from scipy.sparse.linalg import SuperLU, splu
 
 from persona_big5.errors import NotEstimableError
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from persona_big5.factors.confirmatory.structure import Derivatives, FloatArray, IntArray, Structure
 
 LOG_2PI = float(np.log(2 * np.pi))
+RIDGE = 1e-9
+"""Added to the information, as a share of its diagonal, so that a step exists where it has no inverse."""
 _MAX_EM_STEPS = 5000
 _EM_TOLERANCE = 1e-9  # of the log-likelihood
 
@@ -87,10 +89,11 @@ class Moments:
         filled = np.where(both, covariances[self.group], np.eye(self.present.shape[1]))
         try:
             factors = np.linalg.cholesky(filled)
+            inverses = np.linalg.inv(filled)
         except np.linalg.LinAlgError:
             return None
         logs = 2 * np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-        return np.where(both, np.linalg.inv(filled), 0.0), logs
+        return np.where(both, inverses, 0.0), logs
 
     def centred(self) -> Moments:
         """Put every mean at 0."""
@@ -185,17 +188,23 @@ class LikelihoodPoint:
         q = len(self.parameters)
         return coo_array((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(q, q))
 
-    def step(self, damping: float) -> tuple[LikelihoodPoint | None, float]:
-        """Take one step of Fisher scoring (see ``descent.Point``)."""
+    @property
+    def position(self) -> FloatArray:
+        """The parameters."""
+        return self.parameters
+
+    @cached_property
+    def _factor(self) -> SuperLU:
         information = self.information.tocsc()
-        try:
-            direction = splu(information + damping * diags_array(information.diagonal())).solve(-self.gradient)
-        except RuntimeError:  # exactly singular
-            return None, np.inf
-        gain = -float(self.gradient @ direction)
-        if not np.isfinite(gain) or gain < 0:
-            return None, np.inf
-        return LikelihoodPoint.at(self.structures, self.moments, self.parameters + direction), gain
+        return splu(information + RIDGE * diags_array(information.diagonal()))
+
+    def solve(self, right: FloatArray) -> FloatArray:
+        """Multiply the inverse information with a vector (q,)."""
+        return np.asarray(self._factor.solve(right))
+
+    def moved_to(self, position: FloatArray) -> LikelihoodPoint | None:
+        """Evaluate elsewhere; None where an implied covariance is not positive definite."""
+        return LikelihoodPoint.at(self.structures, self.moments, position)
 
 
 def saturated(moments: Moments) -> tuple[FloatArray, FloatArray, float]:

@@ -197,13 +197,14 @@ def _fit(measurement: Measurement, moments: Moments, *, modelled_means: bool) ->
     else:
         moments = moments.centred()
     mean, covariance, log_saturated = saturated(moments)
+    check_definite(covariance[0], items)
     parameters = np.zeros(len(names))
     measurement.start(structure, covariance[0], parameters)
     structure.intercepts.put(mean[0], parameters)
     start = LikelihoodPoint.at((structure,), moments, parameters)
     if start is None:
         raise NotEstimableError("the items' covariance matrix is singular: leave out items that repeat others")
-    point, converged, _ = descend(start)
+    point, converged = descend(start)
     if modelled_means:
         information = curvature(lambda at: _gradient(structure, moments, at), point.parameters)
     else:

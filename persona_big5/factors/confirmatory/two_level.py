@@ -12,7 +12,7 @@ from persona_big5.factors.confirmatory.clusters import ClusterMoments, TwoLevelP
 from persona_big5.factors.confirmatory.descent import curvature, descend, standard_errors
 from persona_big5.factors.confirmatory.indices import Indices, Likelihood, correlation_srmr, indices
 from persona_big5.factors.confirmatory.measurement import Measurement
-from persona_big5.factors.confirmatory.one_level import NOT_CONVERGED, check_definite
+from persona_big5.factors.confirmatory.one_level import check_definite
 from persona_big5.factors.confirmatory.solution import Estimates, estimates
 from persona_big5.factors.confirmatory.structure import check_identified
 from persona_big5.factors.matrices import checked_scores
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LEAST_START = 0.05  # of the variance within clusters, to start the variance between them
 _NEGLIGIBLE = 1e-10  # share of the sum of both levels' variances
+_NOT_CONVERGED = "the search for both levels together did not converge: each level is estimated on its own"
 _LEVELS = (" within clusters", " between clusters")
 
 
@@ -34,13 +35,17 @@ class Level:
     Attributes
     ----------
     estimates
-        Loadings, factor correlations and residual variances at this level.
+        Loadings, factor correlations and residual variances at this level; None where no search converged.
     fit
         Of this level alone, the other one saturated (Ryu & West, 2009); None where that did not converge.
+    estimated_alone
+        Whether the estimates too are of this level alone, because the model of both levels did not converge; their
+        standard errors are then from the expected information.
     """
 
-    estimates: Estimates
+    estimates: Estimates | None
     fit: Indices | None
+    estimated_alone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,30 +57,27 @@ class TwoLevelConfirmation:
     within, between
         The levels.
     fit
-        Of both levels together; its SRMR is the sum of the levels'.
+        Of both levels together; its SRMR is the sum of the levels'. None where the search did not converge.
     n_rows, n_clusters
         Used.
     cluster_sizes
         Smallest and largest.
-    converged
-        Whether the likelihood's maximum was reached.
     warnings
         What a reader must know.
     """
 
     within: Level
     between: Level
-    fit: Indices
+    fit: Indices | None
     n_rows: int
     n_clusters: int
     cluster_sizes: tuple[int, int]
-    converged: bool
     warnings: tuple[str, ...]
 
     def __str__(self) -> str:
-        lines = [f"both levels: {self.fit}"]
+        lines = [f"both levels: {self.fit or 'did not converge'}"]
         for name, level in (("within", self.within), ("between", self.between)):
-            lines += [f"{name}: {level.fit or 'did not converge'}", str(level.estimates)]
+            lines += [f"{name}: {level.fit or 'did not converge'}", str(level.estimates or "")]
         return "\n".join(lines)
 
 
@@ -151,19 +153,24 @@ def confirm_two_level(
     none = Measurement({})
     baseline = _Model.fit(moments, names, none, none, free)
     progress("stated loadings at both levels")
-    model = _Model.fit(moments, names, within, between, free)
-    srmr = model.srmr(free)
-    both = None if srmr[0] is None or srmr[1] is None else srmr[0] + srmr[1]
-    fit = indices(model.likelihood, free.likelihood, baseline.likelihood, n=moments.n_rows, srmr=both)
-    errors = standard_errors(model.observed_information())
-    levels, warnings = [], [] if model.converged else [NOT_CONVERGED]
+    both = _Model.fit(moments, names, within, between, free)
+    fit = None
+    if both.converged and baseline.converged:
+        fit = indices(
+            both.likelihood, free.likelihood, baseline.likelihood, n=moments.n_rows, srmr=_sum(both.srmr(free))
+        )
+    errors = standard_errors(both.observed_information()) if both.converged else None
+    levels, warnings = [], [] if both.converged else [_NOT_CONVERGED]
     for level, measurement in enumerate((within, between)):
         progress(f"stated loadings{_LEVELS[level]} alone")
-        structure = model.structures[level]
-        assert structure is not None
-        found = estimates(measurement, structure, names, model.point.parameters, errors)
-        warnings += [f"{warning}{_LEVELS[level]}" for warning in found.warnings]
-        levels.append(Level(found, _alone(moments, names, level, measurement, free)))
+        alone, alone_fit = _alone(moments, names, level, measurement, free)
+        found = None
+        if both.converged:
+            found = both.estimates(level, measurement, names, errors)
+        elif alone.converged:
+            found = alone.estimates(level, measurement, names, standard_errors(alone.point.information))
+        warnings += [f"{warning}{_LEVELS[level]}" for warning in (found.warnings if found else ())]
+        levels.append(Level(found, alone_fit, estimated_alone=found is not None and not both.converged))
     sizes = moments.size[1:].astype(int)
     return TwoLevelConfirmation(
         within=levels[0],
@@ -172,9 +179,13 @@ def confirm_two_level(
         n_rows=moments.n_rows,
         n_clusters=moments.n_clusters,
         cluster_sizes=(int(sizes.min()), int(sizes.max())),
-        converged=model.converged,
         warnings=tuple(warnings),
     )
+
+
+def _sum(parts: Sequence[float | None]) -> float | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
 
 
 def _check(moments: ClusterMoments, items: Sequence[str]) -> None:
@@ -197,17 +208,17 @@ def _check(moments: ClusterMoments, items: Sequence[str]) -> None:
 
 def _alone(
     moments: ClusterMoments, items: Sequence[str], level: int, measurement: Measurement, free: _Model
-) -> Indices | None:
-    """Fit of one level with the other one saturated; rows count within clusters, clusters between them."""
+) -> tuple[_Model, Indices | None]:
+    """Fit one level with the other one saturated; rows count within clusters, clusters between them."""
 
-    def fit(stated: Measurement) -> _Model:
+    def stating(stated: Measurement) -> _Model:
         within, between = (stated, None) if level == 0 else (None, stated)
         return _Model.fit(moments, items, within, between, free)
 
-    model, baseline = fit(measurement), fit(Measurement({}))
+    model, baseline = stating(measurement), stating(Measurement({}))
     if not (model.converged and baseline.converged):
-        return None
-    return indices(
+        return model, None
+    fit = indices(
         model.likelihood,
         free.likelihood,
         baseline.likelihood,
@@ -215,6 +226,7 @@ def _alone(
         srmr=model.srmr(free)[level],
         whole=False,
     )
+    return model, fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +264,7 @@ class _Model:
         if start is None:  # a saturated matrix between clusters that is too indefinite for larger clusters
             start = TwoLevelPoint.at(pair, moments, parameters, [matrices[0], _semidefinite(matrices[1])])
         assert start is not None
-        point, converged, _ = descend(start)
+        point, converged = descend(start)
         return cls(pair, point, converged)
 
     @property
@@ -268,6 +280,14 @@ class _Model:
             correlation_srmr(observed, implied)
             for observed, implied in zip(free.point.sigma, self.point.sigma, strict=True)
         ]
+
+    def estimates(
+        self, level: int, measurement: Measurement, items: Sequence[str], errors: FloatArray | None
+    ) -> Estimates:
+        """Read out what was estimated at one of the structured levels."""
+        structure = self.structures[level]
+        assert structure is not None
+        return estimates(measurement, structure, items, self.point.parameters, errors)
 
     def observed_information(self) -> FloatArray | None:
         """Of the parameters of two structured levels (q, q)."""
