@@ -1,40 +1,42 @@
-"""Covariance matrices of many resamples of crossed levels at once, from the sums of cells and never from rows.
+"""Covariance matrices of many resamples of crossed levels at once, from cells and never from rows.
 
 A resample draws the levels of a column with replacement, of each column on its own, and keeps the crossing: a cell
 counts as often as the product of its levels' counts (Owen, 2007, Ann. Appl. Stat. 1, 386: pigeonhole bootstrap). Every
-copy of a level counts as a level of its own. Sums over cells are then linear in the counts, so that one matrix product
-serves all resamples; what is quadratic within a group is worked out group by group for all resamples.
+copy of a level counts as a level of its own. What is added up over cells is then linear in the counts, so that one
+matrix product serves all resamples; what is quadratic within a group is worked out by group for all resamples. Pairs of
+items are taken a block at a time, so that memory does not grow with their number.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from persona_big5.variance.jackknife import resampled_facets
-from persona_big5.variance.moments import SINGULAR
+from persona_big5.variance.cells import ILL_CONDITIONED
+from persona_big5.variance.design import Effect
+from persona_big5.variance.groups import Grouping, distinct_rows, summing
+from persona_big5.variance.jackknife import FEWEST_LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from persona_big5.variance.design import Effect
-    from persona_big5.variance.groups import FloatArray, Grouping, GroupSums, IntArray
+    from persona_big5.variance.groups import FloatArray, IntArray
 
 _NUMBERS_AT_ONCE = 4_000_000
 
 
 def draw_counts(
-    cells: GroupSums, columns: Sequence[str], draws: int, random: np.random.Generator
+    codes: IntArray, columns: Sequence[str], resampled: Sequence[str], draws: int, random: np.random.Generator
 ) -> dict[str, FloatArray]:
     """Draw levels with replacement, of each column on its own.
 
     Parameters
     ----------
-    cells
-        Group sums whose columns include ``columns``.
-    columns
+    codes, columns
+        Integer levels of the columns (N, n_columns), and their names.
+    resampled
         Crossed columns to resample; one with fewer than 4 levels is left as it is.
     draws, random
         Number of resamples, and where chance comes from.
@@ -44,16 +46,20 @@ def draw_counts(
     By resampled column how often each resample has each level, shape (draws, largest code + 1).
     """
     counts: dict[str, FloatArray] = {}
-    for column in resampled_facets(cells, columns):
-        codes = cells.grouping.levels[:, cells.grouping.columns.index(column)]
-        present = np.unique(codes)
-        counts[column] = np.zeros((draws, int(codes.max()) + 1))
-        counts[column][:, present] = random.multinomial(len(present), np.full(len(present), 1 / len(present)), draws)
+    for column in resampled:
+        present = np.unique(codes[:, columns.index(column)])
+        if len(present) >= FEWEST_LEVELS:
+            counts[column] = np.zeros((draws, int(present[-1]) + 1))
+            shares = np.full(len(present), 1 / len(present))
+            counts[column][:, present] = random.multinomial(len(present), shares, draws)
     return counts
 
 
 def resampled_covariances(
-    cells: GroupSums,
+    scores: FloatArray,
+    codes: IntArray,
+    columns: Sequence[str],
+    *,
     respondent_columns: Sequence[str],
     effects: Sequence[Effect],
     counts: Mapping[str, FloatArray],
@@ -63,8 +69,10 @@ def resampled_covariances(
 
     Parameters
     ----------
-    cells
-        Cross sums by cell, shape ``(items, items)`` (see ``cross_sums``).
+    scores
+        Shape (N, items), one row per run of a cell, NaN missing.
+    codes, columns
+        Integer levels of the columns that make up a cell (N, n_columns), and their names.
     respondent_columns
         Columns whose combinations are the respondents; ``counts`` must be of some of them.
     effects
@@ -81,23 +89,29 @@ def resampled_covariances(
 
     Notes
     -----
-    Missing answers: pairwise, each pair of items over the rows where both are there (``means``: over the respondents
-    that answered both). With all counts 1 the matrices are those of ``variance.covariance``, with whole counts those of
-    a table in which levels are repeated under new names (both to 1e-10).
+    Missing answers as in ``variance.cells`` (each item uses all its own answers); ``pooled`` and ``means`` pairwise. A
+    resample equals what ``CovarianceEquations`` and ``pairwise_covariance`` give for a table in which levels are
+    repeated under new names, to 1e-9 (tests/variance).
     """
-    n_items = cells.products.shape[-1]
-    n_resamples = len(next(iter(counts.values())))
-    rows, columns = np.triu_indices(n_items)
-    found = {level: np.empty((n_resamples, n_items, n_items)) for level in levels}
+    n_items = scores.shape[1]
+    cells = _Cells.of(scores, codes, columns)
     weights = _Weights(counts)
-    at_once = max(1, _NUMBERS_AT_ONCE // (n_resamples * _most_groups(cells, effects, counts, levels)))
-    respondent_means = _item_means(cells.by(respondent_columns))
+    designs = []
+    if {"respondent", "run"} & set(levels):
+        of_respondents = Effect("respondent", frozenset(respondent_columns))
+        designs.append(_Design.of(cells, [of_respondents], weights))
+    if {effect.name for effect in effects} & set(levels):
+        designs.append(_Design.of(cells, effects, weights))
+    rows, others = np.triu_indices(n_items)
+    found = {level: np.empty((weights.draws, n_items, n_items)) for level in levels}
+    largest = max([len(scores), *(design.largest for design in designs)])
+    at_once = max(1, _NUMBERS_AT_ONCE // largest)
     for first in range(0, len(rows), at_once):
-        i, j = rows[first : first + at_once], columns[first : first + at_once]
-        sums = _PairSums(cells.grouping, *_pairs(cells, i, j))
-        for level, values in _of_pairs(sums, respondent_means[:, [i, j]], respondent_columns, effects, weights, levels):
-            found[level][:, i, j] = values
-            found[level][:, j, i] = values
+        pair = rows[first : first + at_once], others[first : first + at_once]
+        for level, values in _of_pairs(cells, pair, respondent_columns, designs, weights):
+            if level in found:
+                found[level][:, pair[0], pair[1]] = values
+                found[level][:, pair[1], pair[0]] = values
     return found
 
 
@@ -106,14 +120,23 @@ class _Weights:
     """How often resamples have the levels of the resampled columns."""
 
     counts: Mapping[str, FloatArray]
+    _products: dict[tuple[tuple[str, ...], tuple[str, ...]], FloatArray] = field(default_factory=dict)
+
+    @property
+    def draws(self) -> int:
+        """Number of resamples B."""
+        return len(next(iter(self.counts.values())))
 
     def of(self, grouping: Grouping, among: Collection[str] | None = None) -> FloatArray:
         """Product of the counts of each group's levels (B, G), over the resampled columns of it, or those ``among``."""
-        product = np.ones((1, 1))
-        for column, count in self.counts.items():
-            if column in grouping.columns and (among is None or column in among):
-                product = product * count[:, grouping.levels[:, grouping.columns.index(column)]]
-        return np.broadcast_to(product, (len(next(iter(self.counts.values()))), len(grouping)))
+        shared = tuple(c for c in self.counts if c in grouping.columns and (among is None or c in among))
+        key = (grouping.columns, shared)
+        if key not in self._products:
+            product = np.ones((self.draws, len(grouping)))
+            for column in shared:
+                product *= self.counts[column][:, grouping.levels[:, grouping.columns.index(column)]]
+            self._products[key] = product
+        return self._products[key]
 
     def sums(self, values: FloatArray, grouping: Grouping, columns: Collection[str]) -> FloatArray:
         """Add values of groups up to coarser groups by ``columns``, copies of levels within these counted.
@@ -134,154 +157,162 @@ class _Weights:
         multiple = self.of(within)
         return (multiple @ table.reshape(len(within), -1)).reshape(len(multiple), *table.shape[1:])
 
+    def total(self, values: FloatArray, grouping: Grouping) -> FloatArray:
+        """Sum over all copies of groups: (G, s) or (B, G, s) to (B, s)."""
+        multiple = self.of(grouping)
+        return multiple @ values if values.ndim == 2 else (multiple[:, None, :] @ values)[:, 0]
+
 
 @dataclass(frozen=True, slots=True)
-class _PairSums:
-    """Numbers of rows, sums of either item and sums of products of s pairs of items by group, each (G, s)."""
+class _Cells:
+    """Rows (N, items) less the mean of each item, 0 where missing, and how they fall into cells."""
 
     grouping: Grouping
-    n: FloatArray
-    left: FloatArray
-    right: FloatArray
-    products: FloatArray
+    scores: FloatArray
+    present: FloatArray
+    deviations: FloatArray
+    sums: FloatArray
+    counts: FloatArray
+    add: Callable[[FloatArray], FloatArray]
 
-    def by(self, columns: Collection[str]) -> _PairSums:
-        grouping, _, add = self.grouping.coarser(columns)
-        return _PairSums(grouping, add(self.n), add(self.left), add(self.right), add(self.products))
+    @classmethod
+    def of(cls, scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> _Cells:
+        cell, levels = distinct_rows(codes)
+        add = summing(cell, len(levels))
+        known = np.isfinite(scores)
+        present = known.astype(np.float64)
+        typical = np.where(known, scores, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1.0)
+        centred = np.where(known, scores - typical, 0.0)
+        sums, counts = add(centred), add(present)
+        deviations = (centred - (sums / np.maximum(counts, 1.0))[cell]) * present
+        return cls(Grouping(columns, levels), centred, present, deviations, sums, counts, add)
+
+
+@dataclass(frozen=True, slots=True)
+class _Grouped:
+    """Groups of some columns: root of the number of answers, and sum over that root, (G, items) or (B, G, items)."""
+
+    columns: frozenset[str]
+    grouping: Grouping
+    roots: FloatArray
+    scaled: FloatArray
+
+    @classmethod
+    def of(cls, cells: _Cells, columns: frozenset[str], weights: _Weights) -> _Grouped:
+        n, sums = (weights.sums(values, cells.grouping, columns) for values in (cells.counts, cells.sums))
+        roots = np.sqrt(n)
+        return cls(columns, cells.grouping.coarser(columns)[0], roots, _over(sums, roots))
+
+
+@dataclass(frozen=True, slots=True)
+class _Design:
+    """The equations of ``variance.cells`` for some effects: groups by equation, mean of each item (B, items)."""
+
+    names: tuple[str, ...]
+    grouped: tuple[_Grouped, ...]
+    asked_once: bool
+    means: FloatArray
+    cells: _Cells
+    weights: _Weights
+
+    @classmethod
+    def of(cls, cells: _Cells, effects: Sequence[Effect], weights: _Weights) -> _Design:
+        asked_once = bool(cells.counts.max(initial=0.0) < 2)
+        columns = [frozenset[str](), *(effect.columns for effect in effects)]
+        if asked_once:  # the equation of the runs is then that of the cells
+            columns.append(frozenset(cells.grouping.columns))
+        names = ("", *(effect.name for effect in effects), "run")
+        means = _over(*(weights.total(values, cells.grouping) for values in (cells.sums, cells.counts)))
+        grouped = tuple(_Grouped.of(cells, one, weights) for one in columns)
+        return cls(names, grouped, asked_once, means, cells, weights)
 
     @property
-    def mean_products(self) -> FloatArray:
-        return _mean_products(self.left, self.right, self.n)
+    def largest(self) -> int:
+        """Numbers by pair of items of the largest table that is different in every resample."""
+        return max(one.roots.size // one.roots.shape[-1] for one in self.grouped)
 
+    def components(self, pair: tuple[IntArray, IntArray], both: FloatArray, within: FloatArray) -> FloatArray:
+        """Solve the equations of every resample and of s pairs of items.
 
-def _pairs(cells: GroupSums, i: IntArray, j: IntArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    shape = cells.products.shape
-    n, left = np.broadcast_to(cells.n, shape), np.broadcast_to(cells.left, shape)
-    return n[:, i, j], left[:, i, j], left[:, j, i], cells.products[:, i, j]
+        ``both`` and ``within`` (C, s): answers to both items of each pair by cell, and products within it. Returns
+        (B, s, E + 2): products of means, effects, runs; NaN where the equations are singular.
+        """
+        size = len(self.names)
+        matrix = np.zeros((self.weights.draws, both.shape[1], size, size))
+        moments = np.empty(matrix.shape[:-1])
+        weights, i, j = self.weights, *pair
+        for row, e in enumerate(self.grouped):
+            roots = e.roots[..., i] * e.roots[..., j]
+            inverse = _over(np.ones_like(roots), roots)
+            in_groups = weights.sums(both, self.cells.grouping, e.columns)
+            matrix[..., row, -1] = weights.total(in_groups * inverse, e.grouping)
+            known: dict[frozenset[str], FloatArray] = {e.columns: weights.total(roots, e.grouping)}
+            moments[..., row] = weights.total(e.scaled[..., i] * e.scaled[..., j], e.grouping)
+            moments[..., row] += self.means[:, i] * self.means[:, j] * known[e.columns]
+            for a, b in ((i, j), (j, i)):
+                moments[..., row] -= self.means[:, a] * weights.total(e.roots[..., a] * e.scaled[..., b], e.grouping)
+            for column, f in enumerate(self.grouped[: size - 1]):
+                joint = e.columns | f.columns
+                if joint not in known:
+                    squares = self._squares(e.columns, joint, pair)
+                    known[joint] = weights.total(squares * inverse, e.grouping)
+                matrix[..., row, column] = known[joint]
+        if not self.asked_once:
+            moments[..., -1] = weights.total(within, self.cells.grouping)
+            once, other = (_over(both, self.cells.counts[:, items]) for items in pair)
+            matrix[..., -1, -1] = weights.total(both - once - other + once * other, self.cells.grouping)
+        return _solve(matrix, moments)
 
-
-def _item_means(respondents: GroupSums) -> FloatArray:
-    """Mean of each respondent's answers to each item (G, items); NaN without one."""
-    shape = respondents.products.shape
-    n = np.diagonal(np.broadcast_to(respondents.n, shape), axis1=1, axis2=2)
-    total = np.diagonal(np.broadcast_to(respondents.left, shape), axis1=1, axis2=2)
-    return _divide(total, n)
-
-
-def _mean_products(left: FloatArray, right: FloatArray, n: FloatArray) -> FloatArray:
-    """Product of two sums over their number; groups without answers add nothing."""
-    return np.divide(left * right, n, out=np.zeros_like(left), where=n > 0)
-
-
-def _divide(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    return np.asarray(np.divide(numerator, denominator, out=np.full(numerator.shape, np.nan), where=denominator > 0))
-
-
-def _most_groups(
-    cells: GroupSums, effects: Sequence[Effect], counts: Mapping[str, FloatArray], levels: Collection[str]
-) -> int:
-    """Count the groups of the largest table that is different in every resample."""
-    if not {effect.name for effect in effects} & set(levels):
-        return 1
-    tables = [e.columns | f.columns for e in effects for f in effects]
-    differing = [len(cells.grouping.coarser(columns)[0]) for columns in tables if not set(counts) <= columns]
-    return max(differing, default=1)
+    def _squares(self, columns: frozenset[str], joint: frozenset[str], pair: tuple[IntArray, IntArray]) -> FloatArray:
+        """Sum within groups of ``columns`` over groups of ``joint`` the products of their numbers of answers."""
+        n = self.weights.sums(self.cells.counts, self.cells.grouping, joint)
+        i, j = pair
+        return self.weights.sums(n[..., i] * n[..., j], self.cells.grouping.coarser(joint)[0], columns)
 
 
 def _of_pairs(
-    sums: _PairSums,
-    respondent_means: FloatArray,
+    cells: _Cells,
+    pair: tuple[IntArray, IntArray],
     respondent_columns: Sequence[str],
-    effects: Sequence[Effect],
+    designs: Sequence[_Design],
     weights: _Weights,
-    levels: Collection[str],
 ) -> Iterator[tuple[str, FloatArray]]:
-    """Covariances (B, s) of s pairs, level by level; ``respondent_means`` (respondents, 2, s)."""
-    respondents = sums.by(respondent_columns)
-    weight = weights.of(respondents.grouping)
-    n = weight @ respondents.n
-    products = weight @ respondents.products
-    correction = _mean_products(weight @ respondents.left, weight @ respondents.right, n)
-    if "pooled" in levels:
-        yield "pooled", _divide(products - correction, n - 1)
-    if "means" in levels:
-        yield "means", _covariance_of_means(respondent_means, weight)
-    if {"run", "respondent"} & set(levels):
-        _, _, add = sums.grouping.coarser(respondent_columns)
-        within = products - weight @ add(sums.mean_products)
-        run = _divide(within, n - weight @ add((sums.n > 0).astype(float)))
-        if "run" in levels:
-            yield "run", run
-        if "respondent" in levels:
-            between_df = weight @ (respondents.n > 0) - 1.0
-            between = _divide(weight @ respondents.mean_products - correction, between_df)
-            n0 = _divide(n - _divide(weight @ respondents.n**2, n), between_df)
-            yield "respondent", _divide(between - run, n0)
-    wanted = {effect.name for effect in effects} & set(levels)
-    if wanted:
-        solution = _components(sums, effects, weights, n, products, correction)
-        for k, effect in enumerate(effects):
-            if effect.name in wanted:
-                yield effect.name, solution[..., k]
+    """Covariances (B, s) of s pairs of items, level by level."""
+    i, j = pair
+    both = cells.add(cells.present[:, i] * cells.present[:, j])
+    sums = (cells.add(cells.scores[:, a] * cells.present[:, b]) for a, b in ((i, j), (j, i)))
+    products = cells.add(cells.scores[:, i] * cells.scores[:, j])
+    yield "pooled", _covariance(*(weights.total(part, cells.grouping) for part in (both, *sums, products)))
+    respondents, _, add = cells.grouping.coarser(respondent_columns)
+    number, total = add(cells.counts), add(cells.sums)
+    means = _over(total, number)
+    known = ((number[:, i] > 0) & (number[:, j] > 0)).astype(np.float64)
+    left, right = means[:, i] * known, means[:, j] * known
+    yield "means", _covariance(*(weights.total(part, respondents) for part in (known, left, right, left * right)))
+    within = cells.add(cells.deviations[:, i] * cells.deviations[:, j])
+    for design in designs:
+        solution = design.components(pair, both, within)
+        for place, level in enumerate(design.names):
+            if level != "run" or design is designs[0]:
+                yield level, solution[..., place]
 
 
-def _covariance_of_means(means: FloatArray, weight: FloatArray) -> FloatArray:
-    known = np.isfinite(means).all(axis=1)
-    left, right = (np.where(known, means[:, side], 0.0) for side in (0, 1))
-    n = weight @ known
-    return _divide(weight @ (left * right) - _mean_products(weight @ left, weight @ right, n), n - 1)
+def _covariance(n: FloatArray, left: FloatArray, right: FloatArray, products: FloatArray) -> FloatArray:
+    free = np.where(n > 1, n - 1, np.nan)
+    return np.asarray((products - _over(left * right, n)) / free)
 
 
-def _components(
-    sums: _PairSums,
-    effects: Sequence[Effect],
-    weights: _Weights,
-    n: FloatArray,
-    products: FloatArray,
-    correction: FloatArray,
-) -> FloatArray:
-    """Solve Henderson's equations (see ``variance.moments``) of every resample and pair, (B, s, effects + 1).
-
-    Numbers of rows and sums by group are (G, s) where a group has one level of every resampled column, else (B, G, s).
-    """
-    joint = {e.columns | f.columns for e in effects for f in effects}
-    number = {columns: weights.sums(sums.n, sums.grouping, columns) for columns in joint}
-
-    def total(values: FloatArray, columns: Collection[str]) -> FloatArray:
-        """Sum over all copies of groups: (G, s) or (B, G, s) to (B, s)."""
-        multiple = weights.of(sums.grouping.coarser(columns)[0])
-        return multiple @ values if values.ndim == 2 else (multiple[:, None, :] @ values)[:, 0]
-
-    size = len(effects) + 1
-    matrix, moments = np.empty((*n.shape, size, size)), np.empty((*n.shape, size))
-    of_mean = [_divide(total(number[f.columns] ** 2, f.columns), n) for f in effects]
-    for i, e in enumerate(effects):
-        n_e = number[e.columns]
-        left, right = (weights.sums(side, sums.grouping, e.columns) for side in (sums.left, sums.right))
-        moments[..., i] = total(_mean_products(left, right, n_e), e.columns) - correction
-        matrix[..., i, -1] = total((n_e > 0).astype(float), e.columns) - 1.0
-        for j, f in enumerate(effects):
-            expected = n
-            if not f.columns <= e.columns:
-                both = e.columns | f.columns
-                squares = weights.sums(number[both] ** 2, sums.grouping.coarser(both)[0], e.columns)
-                expected = total(np.divide(squares, n_e, out=np.zeros_like(squares), where=n_e > 0), e.columns)
-            matrix[..., i, j] = expected - of_mean[j]
-    moments[..., -1] = products - correction
-    matrix[..., -1, -1] = n - 1.0
-    matrix[..., -1, :-1] = n[..., None] - np.stack(of_mean, axis=-1)
-    return _solve(matrix, moments)
+def _over(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """Divide where there is anything to divide by; 0 elsewhere."""
+    return np.asarray(np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0))
 
 
 def _solve(matrix: FloatArray, moments: FloatArray) -> FloatArray:
-    """Solutions of many systems, NaN where one is singular or not known."""
+    """Solutions of many systems, NaN where one is singular."""
     scale = np.abs(matrix).max(axis=-1)
-    known = np.isfinite(scale).all(axis=-1) & (scale > 0).all(axis=-1)
-    scaled = (
-        np.where(known[..., None, None], matrix, np.eye(matrix.shape[-1]))
-        / np.where(known[..., None], scale, 1.0)[..., None]
-    )
-    sound = known & (np.abs(np.linalg.det(scaled)) > SINGULAR)
-    scaled = np.where(sound[..., None, None], scaled, np.eye(matrix.shape[-1]))
+    identity = np.eye(matrix.shape[-1])
+    scaled = matrix / np.where(scale > 0, scale, 1.0)[..., None]
+    sound = (scale > 0).all(axis=-1) & (np.abs(np.linalg.det(scaled)) * ILL_CONDITIONED > 1)
+    scaled[~sound] = identity
     solution = np.linalg.solve(scaled, (moments / np.where(scale > 0, scale, 1.0))[..., None])[..., 0]
     return np.asarray(np.where(sound[..., None], solution, np.nan))

@@ -9,23 +9,17 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from persona_big5.variance import resampling as module
-from persona_big5.variance.covariance import (
-    effect_covariance,
-    means_by_group,
-    pairwise_covariance,
-    pooled_covariance,
-    respondent_covariance,
-    run_covariance,
-)
-from persona_big5.variance.design import Facet, identified_effects
-from persona_big5.variance.groups import cross_sums, distinct_rows
+from persona_big5.variance.cells import Cells, CovarianceEquations
+from persona_big5.variance.covariance import means_by_group, pairwise_covariance
+from persona_big5.variance.design import RESIDUAL, Effect, Facet, identified_effects
+from persona_big5.variance.groups import distinct_rows
 from persona_big5.variance.levels import level_effects
-from persona_big5.variance.moments import moment_equations
 from persona_big5.variance.resampling import draw_counts, resampled_covariances
 
 COLUMNS = ("a", "b", "c")
 UNITS = ("a", "b")
 EFFECTS = ("a", "b", "a:b", "c", "a:c", "b:c")
+CROSSED = tuple(Facet(column) for column in COLUMNS)
 LEVELS = ("pooled", "means", "respondent", "run", *EFFECTS)
 
 
@@ -42,22 +36,34 @@ def world(seed, sizes=(5, 6, 2), runs=2, items=4, missing=0.0):
 
 
 def of_rows(scores, codes, effects):
-    """Every level by the formulas of variance.covariance."""
-    cells = cross_sums(scores, codes, COLUMNS)
+    """Every level as it is computed for the answers themselves."""
+    cells = Cells.of(np.isfinite(scores), codes, COLUMNS)
     respondents, levels = distinct_rows(codes[:, :2])
+    statistics = cells.statistics(scores)
+    of_respondents = CovarianceEquations.of(cells, [Effect("respondent", frozenset(UNITS))]).solve(statistics)
     return {
-        "pooled": pooled_covariance(cells),
+        "pooled": pairwise_covariance(scores),
         "means": pairwise_covariance(means_by_group(scores, respondents, len(levels))),
-        "respondent": respondent_covariance(cells, UNITS).respondent,
-        "run": run_covariance(cells),
-        **effect_covariance(moment_equations(cells, effects)),
+        "respondent": of_respondents["respondent"],
+        "run": of_respondents[RESIDUAL],
+        **CovarianceEquations.of(cells, effects).solve(statistics),
     }
 
 
-def identified(scores, codes):
-    cells = cross_sums(scores, codes, COLUMNS)
-    effects = level_effects([Facet(column) for column in COLUMNS])
-    return cells, identified_effects(effects, cells.grouping, n_observations=len(scores)).effects
+def identified(scores, codes, facets=CROSSED):
+    cells = Cells.of(np.isfinite(scores), codes, COLUMNS)
+    n = len(cells.grouping) if cells.asked_once else len(scores)
+    return identified_effects(level_effects(facets), cells.grouping, n_observations=n).effects
+
+
+def resampled(scores, codes, effects, counts, levels=LEVELS, units=UNITS):
+    return resampled_covariances(
+        scores, codes, COLUMNS, respondent_columns=units, effects=effects, counts=counts, levels=levels
+    )
+
+
+def drawn(codes, draws, seed=1):
+    return draw_counts(codes, COLUMNS, UNITS, draws, np.random.default_rng(seed))
 
 
 def repeated(scores, codes, counts):
@@ -75,44 +81,45 @@ def repeated(scores, codes, counts):
 @given(seed=st.integers(0, 10_000), missing=st.sampled_from([0.0, 0.1]), at_once=st.sampled_from([1000, 4_000_000]))
 def test_a_resample_equals_the_table_with_repeated_levels(seed, missing, at_once):
     scores, codes = world(seed, missing=missing)
-    cells, effects = identified(scores, codes)
-    counts = draw_counts(cells, UNITS, 3, np.random.default_rng(seed))
+    effects = identified(scores, codes)
+    counts = drawn(codes, 3, seed)
     before, module._NUMBERS_AT_ONCE = module._NUMBERS_AT_ONCE, at_once  # a monkeypatch is per test, not per example
     try:
-        found = resampled_covariances(cells, UNITS, effects, counts, LEVELS)
+        found = resampled(scores, codes, effects, counts)
     finally:
         module._NUMBERS_AT_ONCE = before
     for draw in range(3):
         rows = repeated(scores, codes, {column: count[draw] for column, count in counts.items()})
-        for level, expected in of_rows(*rows, effects).items():
-            if level in LEVELS:
-                np.testing.assert_allclose(found[level][draw], expected, rtol=0, atol=1e-9, err_msg=level)
+        expected = of_rows(*rows, effects)
+        for level in LEVELS:
+            np.testing.assert_allclose(found[level][draw], expected[level], rtol=0, atol=1e-9, err_msg=level)
 
 
-@pytest.mark.parametrize("missing", [0.0, 0.2])
-def test_leaving_a_level_out_is_a_resample_too(missing):
-    scores, codes = world(1, missing=missing)
-    cells, effects = identified(scores, codes)
-    found = resampled_covariances(cells, UNITS, effects, {"b": 1.0 - np.eye(6)}, LEVELS)
-    for level in range(6):
-        kept = codes[:, 1] != level
-        for name, expected in of_rows(scores[kept], codes[kept], effects).items():
-            if name in LEVELS:
-                np.testing.assert_allclose(found[name][level], expected, rtol=0, atol=1e-9, err_msg=name)
+@pytest.mark.parametrize(("missing", "runs"), [(0.0, 2), (0.2, 2), (0.1, 1)])
+def test_leaving_a_level_out_is_a_resample_too(missing, runs):
+    scores, codes = world(1, missing=missing, runs=runs)
+    effects = identified(scores, codes)
+    levels = [level for level in LEVELS if runs > 1 or level not in ("respondent", "run")]
+    levels = [level for level in levels if level in {effect.name for effect in effects} or level not in EFFECTS]
+    found = resampled(scores, codes, effects, {"b": 1.0 - np.eye(6)}, levels)
+    for left_out in range(6):
+        kept = codes[:, 1] != left_out
+        expected = of_rows(scores[kept], codes[kept], effects)
+        for level in levels:
+            np.testing.assert_allclose(found[level][left_out], expected[level], rtol=0, atol=1e-9, err_msg=level)
 
 
 def test_a_nested_column_goes_with_the_one_it_is_nested_in():
-    """Columns a, b, c with c nested in a: c is no column of a respondent that is resampled, but its effect is there."""
-    scores, codes = world(2, sizes=(5, 6, 2))
-    effects = [*level_effects([Facet("a"), Facet("c", ("a",), label="c"), Facet("b")])]
-    cells = cross_sums(scores, codes, COLUMNS)
-    kept = identified_effects(effects, cells.grouping, n_observations=len(scores)).effects
-    counts = draw_counts(cells, UNITS, 2, np.random.default_rng(1))
-    names = [effect.name for effect in kept]
-    found = resampled_covariances(cells, COLUMNS, kept, counts, names)
+    """Column c is nested in a: it is not resampled itself, but its effect is there, and respondents are a, b and c."""
+    scores, codes = world(2, sizes=(5, 6, 2), missing=0.1)
+    effects = identified(scores, codes, [Facet("a"), Facet("c", ("a",), label="c"), Facet("b")])
+    counts = drawn(codes, 2)
+    names = [effect.name for effect in effects]
+    found = resampled(scores, codes, effects, counts, names, units=COLUMNS)
+    assert "c" in names
     for draw in range(2):
         rows = repeated(scores, codes, {column: count[draw] for column, count in counts.items()})
-        expected = effect_covariance(moment_equations(cross_sums(*rows, COLUMNS), kept))
+        expected = of_rows(*rows, effects)
         for name in names:
             np.testing.assert_allclose(found[name][draw], expected[name], rtol=0, atol=1e-9, err_msg=name)
 
@@ -121,13 +128,10 @@ def test_an_incomplete_design_is_resampled_as_it_is():
     scores, codes = world(3, sizes=(6, 8, 1), runs=3)
     kept = np.random.default_rng(3).random(len(scores)) < 0.6
     scores, codes = scores[kept], codes[kept]
-    cells = cross_sums(scores, codes, COLUMNS)
-    effects = identified_effects(
-        level_effects([Facet("a"), Facet("b")]), cells.grouping, n_observations=len(scores)
-    ).effects
-    counts = draw_counts(cells, UNITS, 4, np.random.default_rng(1))
+    effects = identified(scores, codes, [Facet("a"), Facet("b")])
+    counts = drawn(codes, 4)
     levels = ("pooled", "means", "respondent", "run", "a", "b", "a:b")
-    found = resampled_covariances(cells, UNITS, effects, counts, levels)
+    found = resampled(scores, codes, effects, counts, levels)
     for draw in range(4):
         rows = repeated(scores, codes, {column: count[draw] for column, count in counts.items()})
         expected = of_rows(*rows, effects)
@@ -136,52 +140,46 @@ def test_an_incomplete_design_is_resampled_as_it_is():
 
 
 def test_columns_with_fewer_than_four_levels_are_not_resampled():
-    scores, codes = world(4, sizes=(3, 9, 1))
-    cells = cross_sums(scores, codes, COLUMNS)
-    counts = draw_counts(cells, UNITS, 500, np.random.default_rng(1))
+    _, codes = world(4, sizes=(3, 9, 1))
+    counts = drawn(codes, 500)
     assert list(counts) == ["b"]
     assert counts["b"].shape == (500, 9)
     np.testing.assert_array_equal(counts["b"].sum(axis=1), 9)
     np.testing.assert_allclose(counts["b"].mean(axis=0), 1, rtol=0, atol=0.2)
-    assert draw_counts(cells, ("a",), 5, np.random.default_rng(1)) == {}
+    assert draw_counts(codes, COLUMNS, ["a"], 5, np.random.default_rng(1)) == {}
 
 
 def test_levels_that_are_not_there_are_not_drawn():
-    scores, codes = world(5, sizes=(7, 4, 1))
-    kept = codes[:, 0] != 3
-    cells = cross_sums(scores[kept], codes[kept], COLUMNS)
-    counts = draw_counts(cells, ("a",), 50, np.random.default_rng(1))["a"]
+    _, codes = world(5, sizes=(7, 4, 1))
+    counts = drawn(codes[codes[:, 0] != 3], 50)["a"]
     assert counts.shape == (50, 7)
     assert (counts[:, 3] == 0).all()
     np.testing.assert_array_equal(counts.sum(axis=1), 6)
 
 
 def test_too_few_answers_are_undefined_without_a_warning():
-    scores, codes = world(6, runs=1)
+    scores, codes = world(6)
+    effects = identified(scores, codes)
     scores[:, 0] = np.nan
     scores[1:, 1] = np.nan
-    cells, effects = identified(scores, codes)
     counts = {"a": np.array([[0.0, 0, 0, 0, 0], [5, 0, 0, 0, 0], [1, 1, 1, 1, 1]])}
-    found = resampled_covariances(cells, UNITS, effects, counts, LEVELS)
-    assert np.isnan(found["pooled"][0]).all()
+    found = resampled(scores, codes, effects, counts)
     for matrices in found.values():
         assert np.isnan(matrices[:, 0]).all()
-        assert np.isnan(matrices[[0, 2], 1]).all()
-    assert np.isnan(found["run"]).all()
+        assert np.isnan(matrices[0]).all()
+        assert np.isnan(matrices[2, 1, 1])
+    assert np.isfinite(found["respondent"][2, 2:, 2:]).all()
     np.testing.assert_array_equal(found["pooled"][1, 1, 1], 0.0)  # five copies of the one answer
-    assert np.isfinite(found["means"][2, 2:, 2:]).all()
 
 
-def test_five_hundred_resamples_of_eighteen_hundred_respondents_take_a_second_or_two():
-    """18 x 100 respondents, 10 runs, 30 items, missing answers: every level at once."""
+def test_five_hundred_resamples_of_eighteen_hundred_respondents_take_two_seconds():
+    """18 x 100 respondents, 30 items, missing answers: every level at once."""
     scores, codes = world(7, sizes=(18, 100, 1), runs=3, items=30, missing=0.001)
-    cells = cross_sums(scores, codes, COLUMNS)
-    effects = identified_effects(
-        level_effects([Facet("a"), Facet("b")]), cells.grouping, n_observations=len(scores)
-    ).effects
-    counts = draw_counts(cells, UNITS, 500, np.random.default_rng(1))
+    effects = identified(scores, codes, [Facet("a"), Facet("b")])
+    counts = drawn(codes, 500)
     with threadpool_limits(1):
         began = time.process_time()
-        found = resampled_covariances(cells, UNITS, effects, counts, ("means", "respondent", "run", "a", "b", "a:b"))
-    assert time.process_time() - began < 3
+        found = resampled(scores, codes, effects, counts, ("means", "respondent", "run", "a", "b", "a:b"))
+        taken = time.process_time() - began
+    assert taken < 4
     assert all(np.isfinite(matrices).all() for matrices in found.values())
