@@ -9,12 +9,15 @@ import numpy as np
 from persona_big5.analysis import document
 from persona_big5.analysis.document import Missing
 from persona_big5.analysis.position import OVERALL
+from persona_big5.analysis.style import index_entries
 from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.validity.reliability import alpha_of, r_positive_negative
 from persona_big5.validity.style import Acquiescence, acquiescence, extremity, overall_acquiescence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pandas as pd
 
     from persona_big5.analysis.answers import Answers
     from persona_big5.analysis.position import OptionPlace
@@ -62,12 +65,17 @@ def reliability_entries(
 
 
 def style_entries(
-    answers: Answers, places: Mapping[str, OptionPlace] | None, *, expected_scores: bool
+    answers: Answers,
+    places: Mapping[str, OptionPlace] | None,
+    *,
+    expected_scores: bool,
+    frame: pd.DataFrame | None = None,
 ) -> dict[str, Any] | Missing:
     """``style`` by scale and for all scales together.
 
     Missing where the ends of the response scales are not known (``places`` is None). ``expected_scores``: whether
-    scores are expected ones, from the probabilities of the options.
+    scores are expected ones, from the probabilities of the options. ``frame``: the long table that was laid out, for
+    its column ``desirability``.
     """
     if places is None:
         return Missing("ends of the response scales are not known")
@@ -76,6 +84,7 @@ def style_entries(
     respondents = answers.respondent_means(answers.scores)
     found: dict[str, Acquiescence] = {}
     entries: dict[str, Any] = {}
+    indices = index_entries(answers, frame, expected_scores=expected_scores)
     for scale in (*items.scales, OVERALL):
         members = items.members(scale) if scale != OVERALL else np.arange(len(items.names))
         ends = items.score_min[members], items.score_max[members]
@@ -89,5 +98,5 @@ def style_entries(
             agreement = Missing(str(error))
         r = r_positive_negative(respondents[:, members], keyed[members])
         extreme = Missing(BETWEEN) if expected_scores else extremity(answers.scores[:, members], *ends)
-        entries[scale] = document.style_entry(agreement, extreme, r, places[scale])
+        entries[scale] = document.style_entry(agreement, extreme, r, places[scale]) | indices[scale]
     return entries

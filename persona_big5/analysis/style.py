@@ -1,0 +1,160 @@
+"""Signs of style and carelessness: the acquiescence factor, desirability, infrequent answers, opposites that agree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from persona_big5.analysis.answers import RESPONDENT
+from persona_big5.analysis.document import Missing
+from persona_big5.analysis.position import OVERALL
+from persona_big5.errors import DataError, NotEstimableError
+from persona_big5.factors.correlation import pearson
+from persona_big5.validity.acquiescence import acquiescence_factor
+from persona_big5.validity.desirability import desirability
+from persona_big5.validity.inconsistency import antonym_pairs, inconsistency
+from persona_big5.validity.infrequency import Infrequency, infrequency
+from persona_big5.validity.reliability import mean_of_answered
+from persona_big5.variance.covariance import pairwise_covariance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from persona_big5.analysis.answers import Answers
+    from persona_big5.variance.groups import FloatArray, IntArray
+
+DESIRABILITY = "desirability"
+NOT_RATED = Missing("the table has no column desirability")
+NO_OPTIONS = "expected scores lie between the options: no option was chosen"
+NAMED = 5
+"""Respondents with the most infrequent answers that are named."""
+
+
+def index_entries(answers: Answers, frame: pd.DataFrame | None, *, expected_scores: bool) -> dict[str, dict[str, Any]]:
+    """Give what ``style`` says of each scale, and of ``all``, beside acquiescence, extremity and position.
+
+    Parameters
+    ----------
+    answers
+        Ends of the response scales must be known. The factor and desirability are of respondents' means over runs,
+        infrequent answers and opposites of single answers.
+    frame
+        The long table, for its column ``desirability`` (how good agreeing looks, constant within an item); None where
+        there is none.
+    expected_scores
+        Whether scores are expected ones, from the probabilities of the options.
+
+    Returns
+    -------
+    entries
+        By scale ``desirability`` (correlation of the scale with the index made of the other scales' items),
+        ``infrequency`` and ``inconsistency``; for ``all`` the index itself, and ``factor``.
+    """
+    items = answers.items
+    respondents = answers.respondent_means(answers.scores)
+    ratings = _ratings(frame, items.names)
+    entries: dict[str, dict[str, Any]] = {}
+    for scale in (*items.scales, OVERALL):
+        members = items.members(scale) if scale != OVERALL else np.arange(len(items.names))
+        of_scale = {
+            "infrequency": Missing(NO_OPTIONS) if expected_scores else _infrequency(answers, members),
+            "inconsistency": _inconsistency(answers, respondents, members),
+        }
+        if scale == OVERALL:
+            index = NOT_RATED if ratings is None else _index(respondents, ratings)
+            of_scale |= {"desirability": index, "factor": _factor(answers, respondents)}
+        else:
+            of_scale["desirability"] = (
+                NOT_RATED if ratings is None else _with_others(answers, respondents, ratings, members)
+            )
+        entries[scale] = of_scale
+    return entries
+
+
+def _ratings(frame: pd.DataFrame | None, names: tuple[str, ...]) -> FloatArray | None:
+    """Desirability by item (items,), NaN unknown; None where the table does not tell."""
+    if frame is None or DESIRABILITY not in frame.columns:
+        return None
+    ratings = pd.to_numeric(frame[DESIRABILITY], errors="coerce")
+    by_item = ratings.groupby(frame["item_id"].astype(str)).first()
+    return by_item.reindex(list(names)).to_numpy(dtype=float)
+
+
+def _or_missing(compute: Callable[[], Any]) -> Any:  # noqa: ANN401  (whatever is computed, or why it cannot be)
+    try:
+        return compute()
+    except (NotEstimableError, DataError) as error:
+        return Missing(str(error))
+
+
+def _index(respondents: FloatArray, ratings: FloatArray) -> dict[str, Any] | Missing:
+    found = _or_missing(lambda: desirability(respondents, ratings))
+    if isinstance(found, Missing):
+        return found
+    return {
+        "mean": found.mean,
+        "sd": Missing("one respondent") if found.sd is None else found.sd,
+        "n_items": found.n_items,
+        "n_respondents": found.n_respondents,
+    }
+
+
+def _with_others(answers: Answers, respondents: FloatArray, ratings: FloatArray, members: IntArray) -> float | Missing:
+    """Correlate a scale with desirability of the answers to all other items; its own are part of it."""
+    others = ratings.copy()
+    others[members] = np.nan
+    found = _or_missing(lambda: desirability(respondents, others))
+    if isinstance(found, Missing):
+        return Missing(f"of the other scales' items: {found.reason}")
+    scores = mean_of_answered(answers.respondent_means(answers.keyed_scores[:, members]))
+    r = float(pearson(np.column_stack([scores, found.by_respondent])).matrix[0, 1])
+    return r if np.isfinite(r) else Missing("fewer than 3 respondents, or scores that do not vary")
+
+
+def _factor(answers: Answers, respondents: FloatArray) -> dict[str, Any] | Missing:
+    covariance = pairwise_covariance(respondents)
+    found = _or_missing(lambda: acquiescence_factor(covariance, answers.items.keyed, answers.items.scale))
+    if isinstance(found, Missing):
+        return found
+    if not found.converged:
+        return Missing("the search for the acquiescence factor did not arrive")
+    return {
+        "variance": found.variance,
+        "share_of_variance": found.share,
+        "mean_loading": float(found.loadings.mean()),
+        "srmr": found.srmr,
+        "srmr_without": found.srmr_without,
+    }
+
+
+def _infrequency(answers: Answers, members: IntArray) -> dict[str, Any] | Missing:
+    found = _or_missing(lambda: infrequency(answers.scores[:, members], answers.respondent))
+    if isinstance(found, Missing):
+        return found
+    return {"mean": found.mean, "at_random": found.expected, "highest": _highest(answers, found)}
+
+
+def _highest(answers: Answers, found: Infrequency) -> list[dict[str, Any]]:
+    """Name the respondents with most infrequent answers, where there are any."""
+    shares = np.nan_to_num(found.by_respondent)
+    rows = np.unique(answers.respondent, return_index=True)[1]
+    return [
+        {column: answers.levels[column][answers.code(column)[rows[i]]] for column in RESPONDENT}
+        | {"share": float(shares[i])}
+        for i in np.argsort(-shares, kind="stable")[:NAMED]
+        if shares[i] > 0
+    ]
+
+
+def _inconsistency(answers: Answers, respondents: FloatArray, members: IntArray) -> dict[str, Any] | Missing:
+    items = answers.items
+    scale = [items.scale[i] for i in members]
+    pairs = antonym_pairs(respondents[:, members], items.keyed[members].astype(np.int64), scale)
+    ends = items.score_min[members], items.score_max[members]
+    found = _or_missing(lambda: inconsistency(answers.scores[:, members], answers.respondent, pairs, *ends))
+    if isinstance(found, Missing):
+        return found
+    ratio = Missing("answers to opposite items never differ") if found.ratio is None else found.ratio
+    return {"mean": found.mean, "at_random": found.random, "ratio": ratio, "n_pairs": found.n_pairs}
