@@ -181,7 +181,6 @@ def variance(
     """G study and D study on any long table."""
     from threadpoolctl import threadpool_limits
 
-    from persona_big5.analysis.document import Missing, decision_entry, g_study_entry, write_out
     from persona_big5.store.columns import read_observations
     from persona_big5.variance import decision_study, parse_facets, variance_components
     from persona_big5.variance.gstudy import design_columns, design_in_words
@@ -199,6 +198,8 @@ def variance(
     best = decision.best_within(budget) if budget else None
     too_little = f"no design of the grid takes at most {budget} calls"
     if as_json:
+        from persona_big5.analysis.document import Missing, decision_entry, g_study_entry, write_out
+
         entry = g_study_entry(study, item_levels_known=True)
         decided = decision_entry(decision, item_levels_known=True)
         if budget:

@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from persona_big5.errors import NotEstimableError
+from persona_big5.variance.design import RESIDUAL
+from persona_big5.variance.groups import lay_out_rows
+from persona_big5.variance.moments import moment_equations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from persona_big5.variance.design import Effect
     from persona_big5.variance.groups import FloatArray, GroupSums, IntArray
     from persona_big5.variance.moments import Moments
 
+NUMBERS_AT_ONCE = 1 << 22
+"""Numbers per array in a block of pairs of items; there are a dozen such arrays."""
 FEWEST_FOR_SPLIT = 3
 """Respondents that must have both odd and even runs."""
 
@@ -117,6 +123,69 @@ def effect_covariance(moments: Moments) -> dict[str, FloatArray]:
     definite.
     """
     return {name: (matrix + matrix.T) / 2 for name, matrix in moments.solve().items()}
+
+
+def level_covariances(
+    scores: FloatArray,
+    codes: IntArray,
+    columns: Sequence[str],
+    respondent_columns: Sequence[str],
+    effects: Sequence[Effect],
+) -> dict[str, FloatArray]:
+    """Covariance of items at every level of a table of any length, in blocks of pairs of items.
+
+    Parameters
+    ----------
+    scores
+        One row per run, shape (N, items), NaN missing: each pair of items uses the rows where both are there.
+    codes
+        Levels of the columns of a cell, shape (N, n_columns), named ``columns``.
+    respondent_columns
+        Those of them whose combinations are the respondents.
+    effects
+        Effects that can be told apart (``design.identified_effects``).
+
+    Returns
+    -------
+    matrices
+        (items, items) for ``pooled``, ``means``, ``respondent``, ``run``, and by the name of each effect.
+
+    Raises
+    ------
+    NotEstimableError
+        With fewer than two respondents, or where no cell was asked twice.
+
+    Notes
+    -----
+    The same numbers as ``pooled_covariance``, ``means_covariance``, ``respondent_covariance`` and ``effect_covariance``
+    of ``cross_sums``, to 1e-10 (tests/variance), without a matrix per cell.
+    """
+    laid_out = lay_out_rows(scores, codes, columns)
+    n_items = scores.shape[1]
+    step = max(NUMBERS_AT_ONCE // max(len(laid_out.grouping) * n_items, 1), 1)
+    found: dict[str, FloatArray] = {}
+    for start in range(0, n_items, step):
+        block, rest = slice(start, min(start + step, n_items)), slice(start, n_items)
+        for name, part in _at_levels(laid_out.pairs(block, rest), respondent_columns, effects).items():
+            matrix = found.setdefault(name, np.empty((n_items, n_items)))
+            matrix[block, rest] = part
+            matrix[rest, block] = part.T
+    return found
+
+
+def _at_levels(
+    cells: GroupSums, respondent_columns: Sequence[str], effects: Sequence[Effect]
+) -> dict[str, FloatArray]:
+    separated = respondent_covariance(cells, respondent_columns)
+    effect = moment_equations(cells, effects).solve()
+    del effect[RESIDUAL]
+    return {
+        "pooled": pooled_covariance(cells),
+        "means": means_covariance(cells, respondent_columns),
+        "respondent": separated.respondent,
+        "run": separated.run,
+        **effect,
+    }
 
 
 def pairwise_covariance(values: FloatArray) -> FloatArray:

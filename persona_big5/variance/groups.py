@@ -338,29 +338,101 @@ def cross_sums(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> G
     """Group sums of all pairs of items, shape ``(items, items)``, each pair over the rows where both are there.
 
     ``scores`` (N, items), NaN missing, are laid out as (group, row in group, item), so that one batched product makes
-    all groups' matrices at once.
+    all groups' matrices at once. Where those would not fit in memory see ``covariance.level_covariances``.
     """
+    laid_out = lay_out_rows(scores, codes, columns)
+    every = slice(0, scores.shape[1])
+    sums = laid_out.pairs(every, every)
+    return GroupSums(sums.grouping, sums.n, sums.left, sums.products)
+
+
+@dataclass(frozen=True, slots=True)
+class LaidOut:
+    """Rows of a table as (group, row in group, item), 0 where there is no answer.
+
+    Attributes
+    ----------
+    grouping
+        The G groups.
+    sizes
+        Number of rows of each group, (G,).
+    scores
+        About the item's mean, (G, most rows, items).
+    marks
+        1 where there is an answer, in that shape; None where every row has all items.
+    """
+
+    grouping: Grouping
+    sizes: IntArray
+    scores: FloatArray
+    marks: FloatArray | None
+
+    def pairs(self, first: slice, second: slice) -> GroupSums:
+        """Sum each of the items ``first`` with each of the items ``second``, by group."""
+        left, right = self.scores[:, :, first], self.scores[:, :, second]
+        products = left.swapaxes(1, 2) @ right
+        if self.marks is None:
+            n = self.sizes.astype(float).reshape(-1, 1, 1)
+            return GroupSums(self.grouping, n, left.sum(axis=1)[:, :, None], products, right.sum(axis=1)[:, None, :])
+        left_marks, right_marks = self.marks[:, :, first], self.marks[:, :, second]
+        return GroupSums(
+            self.grouping,
+            left_marks.swapaxes(1, 2) @ right_marks,
+            left.swapaxes(1, 2) @ right_marks,
+            products,
+            left_marks.swapaxes(1, 2) @ right,
+        )
+
+
+def lay_out_rows(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> LaidOut:
+    """Lay rows out by the distinct rows of ``codes`` (N, n_columns); ``scores`` (N, items), NaN missing."""
     groups, levels = distinct_rows(codes)
     sizes = np.bincount(groups, minlength=len(levels))
-    laid_out = np.full((len(levels), int(sizes.max()), scores.shape[1]), np.nan)
-    laid_out[groups, number_within(groups)] = scores - _typical(scores)
-    present = ~np.isnan(laid_out)
-    filled = np.where(present, laid_out, 0.0)
-    products = filled.swapaxes(1, 2) @ filled
-    if present.sum() == sizes.sum() * scores.shape[1]:
-        n = sizes.astype(float).reshape(-1, 1, 1)
-        left = filled.sum(axis=1)[:, :, None]
-    else:
-        marks = present.astype(float)
-        n = marks.swapaxes(1, 2) @ marks
-        left = filled.swapaxes(1, 2) @ marks
-    return GroupSums(Grouping(columns, levels), n, left, products)
+    shape = (len(levels), int(sizes.max(initial=0)), scores.shape[1])
+    place = groups, number_within(groups)
+    missing = np.isnan(scores)
+    filled = np.zeros(shape)
+    filled[place] = np.where(missing, 0.0, scores - _typical(scores))
+    marks = None
+    if missing.any():
+        marks = np.zeros(shape)
+        marks[place] = ~missing
+    return LaidOut(Grouping(columns, levels), sizes, filled, marks)
 
 
 def _typical(scores: FloatArray) -> FloatArray:
     """Mean of each item, 0 where there is none: taken off before squaring, so that large means cost no digits."""
     present = np.isfinite(scores)
     return np.asarray(np.where(present, scores, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1))
+
+
+def runs_by_items(
+    frame: pd.DataFrame, row_columns: Sequence[str], item_column: str, score: str = "score"
+) -> tuple[FloatArray, IntArray]:
+    """Lay a long table out with one row per combination of ``row_columns`` and one column per item.
+
+    Categories (``store.columns.read_observations``) keep their codes, so that tables of millions of rows are no burden.
+
+    Returns
+    -------
+    scores
+        Shape (N, items), items in the order of their codes, NaN missing.
+    codes
+        Levels of ``row_columns``, shape (N, n_columns).
+
+    Raises
+    ------
+    DataError
+        Where a value of a column is missing, or a row has two scores for one item.
+    """
+    codes, item = codes_of(frame, row_columns), codes_of(frame, [item_column])[:, 0]
+    row, levels = distinct_rows(codes)
+    items, names = distinct_rows(item[:, None])
+    if not all_distinct(np.column_stack([row, items])):
+        raise DataError(f"some combinations of {', '.join(row_columns)} have several scores for one {item_column}")
+    scores = np.full((len(levels), len(names)), np.nan)
+    scores[row, items] = frame[score].to_numpy()
+    return scores, levels
 
 
 def group_sums(frame: pd.DataFrame, by: Sequence[str], score: str = "score") -> pd.DataFrame:
