@@ -15,7 +15,7 @@ from persona_big5.variance.design import Facet
 from persona_big5.variance.groups import distinct_rows, summing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -66,6 +66,12 @@ class ItemInfo:
     def members(self, scale: str) -> IntArray:
         """Positions of a scale's items."""
         return np.array([i for i, name in enumerate(self.scale) if name == scale], dtype=np.int64)
+
+    def scales_of(self, variables: Sequence[str]) -> IntArray:
+        """Give the number of the scale of each of ``variables``: items, or scales themselves."""
+        numbers = {scale: number for number, scale in enumerate(self.scales)}
+        scale = dict(zip(self.names, self.scale, strict=True))
+        return np.array([numbers[scale.get(name, name)] for name in variables], dtype=np.int64)
 
     @property
     def weights(self) -> FloatArray:

@@ -7,16 +7,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from persona_big5.analysis.evidence import (
+    SAME_DIRECTION,
+    always_alike,
+    has_mood,
+    mostly_run,
+    naive,
+    of_place,
+    principal_components,
+    shares,
+    two_means,
+    what_personas_do,
+)
 from persona_big5.analysis.null import planted_world
 from persona_big5.analysis.position import (
     llms_by_place,
     lost_with_orders,
-    one_order,
     orders_make_most,
     place_decides_in_most,
 )
-from persona_big5.analysis.structure import descending_eigenvalues
-from persona_big5.factors.congruence import tucker_phi
+from persona_big5.analysis.structure import WITHOUT_STYLE, descending_eigenvalues
 from persona_big5.factors.parallel import leading_above
 
 if TYPE_CHECKING:
@@ -26,21 +36,13 @@ if TYPE_CHECKING:
     from persona_big5.analysis.levels import LevelEstimator
     from persona_big5.analysis.position import LlmsByPlace, OptionPlace
     from persona_big5.analysis.structure import Structure
-    from persona_big5.validity.style import PositionBias
     from persona_big5.variance.groups import FloatArray
     from persona_big5.variance.levels import LevelComponents
 
 PLANTED_FACTORS, PLANTED_LOADING, PLANTED_DRAWS, NEEDED_POWER = 5, 0.7, 50, 0.8
-SAME_DIRECTION = 0.85
 DOMINANT = 3.0
 GENERAL = 0.2
 """Share of the variance that a single factor must have to be called general."""
-MOOD = 1.5
-"""How far the first eigenvalue of runs must exceed its null percentile to be called a mood, not a chance."""
-MOSTLY = 0.8
-"""Share of the variance from which on there is next to nothing but run noise."""
-NEXT_TO_NOTHING = 0.08
-"""Share of all variance, the upper ends of the persona effects' intervals together, that is too little to matter."""
 MOOD_ONLY = "Items move together within runs only: what looks like traits is a mood of the session."
 PLACE = "answers follow the place of an option in the list more than what it says"
 ONLY_PLACE = "Items move together only with the place of the options in the list: what looks like traits is their order"
@@ -54,6 +56,8 @@ HIDDEN = (
 )
 NAMED = 5
 """Llms that are named; more are counted."""
+ALWAYS = 0.8
+"""Share of a respondent's answers that are one and the same option, from which on it answers without reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +97,10 @@ def judge(
     if not, is it a mood, and would structure have been seen? Is the first component response style, or the only one?
     """
     structure = structures["respondent"]
-    reasons = [*_shares(components), _of_place(answers, place)]
-    if place is not None and not isinstance(place.bias, str):
-        llms = llms_by_place(answers)
-        reasons.extend(_in_some_llms(llms))
-        if place_decides_in_most(place.bias, llms):
-            return Verdict("position", f"{_who_follows(llms)}: {_two_means(place.bias)}.", tuple(reasons))
-        sought = llms.orders_agree and _finds_nothing(components, structures)
-        if sought and (lost := lost_with_orders(answers, components)) > MOST:
-            return Verdict("not_decidable", HIDDEN.format(lost), tuple(reasons))
-    moves = _what_personas_do(components)
+    reasons = [*shares(components), of_place(answers, place)]
+    if unread := _unread(answers, place, structures, components, reasons):
+        return unread
+    moves = what_personas_do(components)
     if _is_mood(components, structures):
         return _mood(place, reasons)
     if moves == "nothing":
@@ -116,15 +114,37 @@ def judge(
         f"these variances and no factors ({structure.n_units} respondents, {len(structure.variables.names)} "
         f"{structure.variables.unit})"
     )
-    reasons.extend(_naive(structures))
+    reasons.extend(naive(structures))
     if moves == "unknown":
         text = "Whether personas move answers cannot be decided: too few llms or personas, or too much noise."
         return Verdict("not_decidable", text, tuple(reasons))
     if k == 0:
-        if _has_mood(structures):
+        if has_mood(structures):
             return _mood(place, reasons)
         return _without_factors(answers, estimator, matrices, structure, reasons, seed)
-    return _with_factors(answers, structure, [*reasons, *_lost(answers, place, components)])
+    return _with_factors(answers, structures, [*reasons, *_lost(answers, place, components)])
+
+
+def _unread(
+    answers: Answers,
+    place: OptionPlace | None,
+    structures: Mapping[str, Structure | str],
+    components: LevelComponents | str,
+    reasons: list[str],
+) -> Verdict | None:
+    """Judge answers that do not follow what items and options say; adds to the evidence where they do."""
+    if place is not None and not isinstance(place.bias, str):
+        llms = llms_by_place(answers)
+        reasons.extend(_in_some_llms(llms))
+        if place_decides_in_most(place.bias, llms):
+            return Verdict("position", f"{_who_follows(llms)}: {two_means(place.bias)}.", tuple(reasons))
+        sought = llms.orders_agree and _finds_nothing(components, structures)
+        if sought and (lost := lost_with_orders(answers, components)) > MOST:
+            return Verdict("not_decidable", HIDDEN.format(lost), tuple(reasons))
+    if (alike := always_alike(answers)) >= ALWAYS:
+        seen = f"{alike:.0%} of a respondent's answers are the same option, whatever the item says or how it is keyed"
+        return Verdict("response_style", "Items are answered alike whatever they say.", (*reasons, seen))
+    return None
 
 
 def _lost(answers: Answers, place: OptionPlace | None, components: LevelComponents | str) -> list[str]:
@@ -137,7 +157,7 @@ def _lost(answers: Answers, place: OptionPlace | None, components: LevelComponen
 def _mood(place: OptionPlace | None, reasons: list[str]) -> Verdict:
     """Say what moves items together within runs: the order of the options, where it makes most of the run variance."""
     if place is not None and not isinstance(place.bias, str) and orders_make_most(place):
-        return Verdict("position", f"{ONLY_PLACE}: {_two_means(place.bias)}.", tuple(reasons))
+        return Verdict("position", f"{ONLY_PLACE}: {two_means(place.bias)}.", tuple(reasons))
     return Verdict("run_noise", MOOD_ONLY, tuple(reasons))
 
 
@@ -158,27 +178,46 @@ def _so_many(llms: LlmsByPlace) -> str:
     return f"{len(llms.place)} of {llms.n} llms ({names})"
 
 
-def _with_factors(answers: Answers, structure: Structure, reasons: list[str]) -> Verdict:
-    k, eigenvalues = structure.parallel.n_factors, structure.parallel.eigenvalues
-    style, content = _first_component(structure)
+def _with_factors(answers: Answers, structures: Mapping[str, Structure | str], reasons: list[str]) -> Verdict:
+    structure = structures["respondent"]
+    assert not isinstance(structure, str)
+    k = structure.parallel.n_factors
+    components = principal_components(answers.items, structure)
+    first = components[0]
     if structure.variables.unit == "items" and (structure.variables.keyed > 0).all():
         reasons.append(
             "no item is reversed (or keys are unknown): agreement with everything cannot be told from content"
         )
     reasons.append(
-        f"first component against agreement with everything: phi {style:.2f}; against the keys: phi {content:.2f}"
+        f"first component against agreement with everything: phi {first.style:.2f}; against the keys, whichever way "
+        f"each scale points: phi {first.content:.2f}"
     )
-    if style >= SAME_DIRECTION and style > content:
+    if first.is_style:
         text = "The largest thing that respondents differ in is response style: agreeing whatever the item says."
         return Verdict("response_style", text, tuple(reasons))
-    share = eigenvalues[0] / len(eigenvalues)
-    alone = k == 1 and share >= GENERAL
-    if alone or (content >= SAME_DIRECTION and eigenvalues[0] > DOMINANT * eigenvalues[1]):
-        text = f"One general factor dominates what respondents differ in ({share:.0%} of the variance)."
+    agreeing = [place for place, one in enumerate(components[:k]) if one.is_style]
+    reasons.extend(
+        f"component {place + 1} ({components[place].share:.0%} of the variance) is acquiescence, agreeing whatever the "
+        f"item says: phi {components[place].style:.2f} with +1 on every item"
+        for place in agreeing
+    )
+    rest = [one.share for place, one in enumerate(components) if place > 0 and place not in agreeing]
+    alone = k - len(agreeing) == 1 and first.share >= GENERAL
+    if alone or (first.content >= SAME_DIRECTION and first.share > DOMINANT * max(rest, default=0.0)):
+        second = ", the second component is acquiescence" if agreeing[:1] == [1] else ""
+        text = f"One general factor dominates what respondents differ in ({first.share:.0%} of the variance){second}."
         return Verdict("general_factor", text, tuple(reasons))
     varying = {facet.column for facet in answers.facets}
     who = "Personas and llms" if {"persona", "llm"} <= varying else "Personas" if "persona" in varying else "Llms"
-    text = f"{who} differ in {k} dimension{'s' if k > 1 else ''} once run noise is removed."
+    left = structures.get(WITHOUT_STYLE, "")
+    removed = "run noise is"
+    if not isinstance(left, str) and left.parallel.n_factors < k:
+        reasons.append(f"{k} dimensions with response style left in, {left.parallel.n_factors} without")
+        k, removed = left.parallel.n_factors, "run noise and response style are"
+    if k == 0:
+        text = "Items move together by response style alone: without it no dimension is left."
+        return Verdict("response_style", text, tuple(reasons))
+    text = f"{who} differ in {k} dimension{'s' if k > 1 else ''} once {removed} removed."
     return Verdict("persona_structure", text, tuple(reasons))
 
 
@@ -212,25 +251,15 @@ def _finds_nothing(components: LevelComponents | str, structures: Mapping[str, S
     """Whether no structure is seen: personas do nothing, all there is is a mood, or no items move together."""
     structure = structures["respondent"]
     no_factors = not isinstance(structure, str) and structure.parallel.n_factors == 0
-    return no_factors or _what_personas_do(components) == "nothing" or _is_mood(components, structures)
+    return no_factors or what_personas_do(components) == "nothing" or _is_mood(components, structures)
 
 
 def _is_mood(components: LevelComponents | str, structures: Mapping[str, Structure | str]) -> bool:
     """Whether next to all there is is run noise that moves items together, and personas are not known to move any."""
-    moves = _what_personas_do(components)
-    judged = moves == "nothing" or (moves == "unknown" and not isinstance(structures["respondent"], str))
-    return judged and _mostly_run(components) and _has_mood(structures)
-
-
-def _mostly_run(components: LevelComponents | str) -> bool:
-    run = None if isinstance(components, str) else components.components.get("run")
-    return run is not None and run.share > MOSTLY
-
-
-def _has_mood(structures: Mapping[str, Structure | str]) -> bool:
-    """Whether items move together within runs, far beyond chance."""
-    run = structures.get("run", "")
-    return not isinstance(run, str) and bool(run.parallel.eigenvalues[0] > MOOD * run.parallel.null_percentile[0])
+    moves = what_personas_do(components)
+    units = any(not isinstance(structures.get(level, ""), str) for level in ("respondent", "means"))
+    judged = moves == "nothing" or (moves == "unknown" and units)
+    return judged and mostly_run(components) and has_mood(structures)
 
 
 def _power(
@@ -244,67 +273,3 @@ def _power(
         eigenvalues = descending_eigenvalues(structure.variables.correlations(drawn))
         found += leading_above(eigenvalues, structure.parallel.null_percentile) >= PLANTED_FACTORS
     return found / PLANTED_DRAWS
-
-
-def _shares(components: LevelComponents | str) -> list[str]:
-    if isinstance(components, str):
-        return [components]
-    told = {name: part for name, part in components.components.items() if not (name == "run" and components.run_reason)}
-    parts = [f"{name} {100 * component.share:.0f} %" for name, component in told.items()]
-    return ["variance: " + ", ".join(parts), *([components.run_reason] if components.run_reason else [])]
-
-
-def _of_place(answers: Answers, place: OptionPlace | None) -> str:
-    if place is None:
-        return one_order(answers) or "position bias is not known without the ends of the response scales"
-    if isinstance(place.bias, str):
-        return place.bias
-    bias = place.bias
-    if bias.share_of_variance is None:
-        return _two_means(bias)
-    follows = "follows the place or is run noise" if place.run_noise == "included" else "follows the place"
-    return f"{_two_means(bias)}; {bias.share_of_variance:.0%} of what answers to an item differ in {follows}"
-
-
-def _two_means(bias: PositionBias) -> str:
-    r = "undefined" if bias.r_between_orders is None else f"{bias.r_between_orders:.2f}"
-    return (
-        f"the mean answer is {bias.mean_forward:.2f} with the options forward and {bias.mean_reversed:.2f} with them "
-        f"reversed, r between the two {r}"
-    )
-
-
-def _naive(structures: Mapping[str, Structure | str]) -> list[str]:
-    counts = {level: found.parallel.n_factors for level, found in structures.items() if not isinstance(found, str)}
-    named = [
-        f"{counts[level]} from {words}"
-        for level, words in (("pooled", "pooled rows"), ("means", "means"))
-        if level in counts
-    ]
-    return [f"the naive analyses say {' and '.join(named)}"] if named else []
-
-
-def _what_personas_do(components: LevelComponents | str) -> str:
-    """Say ``nothing`` where every persona effect may be 0 and none can be large, ``unknown`` where one can, else empty.
-
-    Persona effects are all components with persona in them; an effect may be 0 where its interval, judged untruncated,
-    reaches 0. Empty too where no interval could be had.
-    """
-    if isinstance(components, str):
-        return ""
-    own = [part for name, part in components.components.items() if "persona" in name.split(":")]
-    known = [part for part in own if np.isfinite(part.ci_low)]
-    if not known or any(part.ci_low > 0 for part in known):
-        return ""
-    total = sum(part.estimate for part in components.components.values())
-    return "nothing" if sum(part.ci_high for part in known) <= NEXT_TO_NOTHING * total else "unknown"
-
-
-def _first_component(structure: Structure) -> tuple[float, float]:
-    """Congruence |phi| of the first principal component, in raw direction, with all ones and with the keys."""
-    signs = structure.variables.keyed
-    raw = structure.correlations * np.outer(signs, signs)
-    first = np.linalg.eigh(raw)[1][:, -1:]
-    targets = np.column_stack([np.ones_like(signs), signs])
-    style, content = np.abs(tucker_phi(first, targets))[0]
-    return float(style), float(content)

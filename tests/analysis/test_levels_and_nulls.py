@@ -201,7 +201,7 @@ def test_one_trait_is_a_general_factor():
 def test_one_trait_of_some_items_is_a_general_factor_too():
     found = verdict(traits(np.random.default_rng(8), ONE * (np.arange(12) < 6)[:, None], 2, 40, 3))
     assert "1 of 12 eigenvalues" in found["reasons"][2]
-    assert float(found["reasons"][-1].split("against the keys: phi ")[1]) < 0.85
+    assert float(found["reasons"][-1].split("each scale points: phi ")[1]) < 0.85
     assert found["code"] == "general_factor"
 
 
@@ -215,7 +215,7 @@ def test_one_dominant_trait_of_two_is_a_general_factor():
 def test_two_traits_that_go_together_a_little_are_two():
     found = verdict(traits(np.random.default_rng(10), TWO @ ALIKE, 2, 40, 3))
     assert found["code"] == "persona_structure"
-    assert float(found["reasons"][-1].split("against the keys: phi ")[1]) >= 0.85
+    assert float(found["reasons"][-1].split("each scale points: phi ")[1]) >= 0.85
 
 
 def test_agreement_is_not_told_from_content_where_nothing_is_reversed():
