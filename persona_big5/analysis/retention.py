@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from persona_big5.analysis.document import Missing
+from persona_big5.factors.retention import METHODS, Retention
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from persona_big5.factors.retention import Retention
     from persona_big5.variance.groups import FloatArray
-
-METHODS = ("parallel_analysis", "map", "ekc", "hull", "comparison_data")
 
 
 def retention_entry(

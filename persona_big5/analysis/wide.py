@@ -205,7 +205,7 @@ def factor_wide(
     if table.too_few_rows:
         factorable = replace(factorable, reasons={**factorable.reasons, "bartlett": table.too_few_rows.reason})
     notes = [f"columns taken as no items: {', '.join(left_aside)}"] if left_aside else []
-    notes += [*table.notes, *found.notes]
+    notes += [*table.notes, *(f"{note} (numbers: places among the {table.unit} correlated)" for note in found.notes)]
     if isinstance(solution, FactorSolution) and _singular(R):
         notes.append("the correlation matrix is not positive definite: the nearest that is was factored")
     return WideFactors(

@@ -64,8 +64,11 @@ class WideTable:
     @classmethod
     def of(cls, frame: pd.DataFrame, keys: Keys | None) -> WideTable:
         """Take out of a frame what can be correlated; see ``factor_wide``."""
+        frame = frame.rename(columns=str)
+        if len(twice := frame.columns[frame.columns.duplicated()]):
+            raise DataError(f"more than one column is called {twice[0]!r}; give every item a name of its own")
         signs = _signs(frame, keys)
-        items = list(signs) if keys else [str(column) for column in frame.columns]
+        items = list(signs) if keys else list(frame.columns)
         if text := [item for item in items if not pd.api.types.is_numeric_dtype(frame[item])]:
             raise DataError(f"columns {', '.join(map(repr, text))} hold text, not answers; name the items with --items")
         scores = frame[items].to_numpy(dtype=float, na_value=np.nan)
@@ -74,7 +77,7 @@ class WideTable:
         keyed = np.array([signs.get(item, 1) for item in items], dtype=float)
         answered = np.isfinite(scores).any(axis=1)
         notes = []
-        if keys and (unkeyed := [str(column) for column in frame.columns if column not in signs]):
+        if keys and (unkeyed := [column for column in frame.columns if column not in signs]):
             notes.append(f"left out, in no scale of the keys: {', '.join(unkeyed)}")
         if not answered.all():
             notes.append(f"left out, without any answer: {int((~answered).sum())} of {len(scores)} rows")

@@ -148,7 +148,8 @@ def _population(
         return _by_rank(unique, values).T
     common = rng.standard_normal((n_factors, POPULATION), dtype=np.float32)
     off_diagonal = ~np.eye(p, dtype=bool)
-    best, best_distance = values, np.inf
+    best: NDArray[np.float32] = values
+    best_distance = np.inf
     intended, best_intended, best_residual = R, R, R
     start, failures = None, 0
     while failures < TRIALS:
@@ -185,9 +186,12 @@ def _distances(
     population = np.ascontiguousarray(population)
     R = np.empty((samples, len(observed), len(observed)))
     for sample in range(samples):
-        drawn = population[rng.integers(len(population), size=n)]
-        drawn = drawn - drawn.mean(axis=0)
-        R[sample] = drawn.T @ drawn
+        times = np.bincount(rng.integers(len(population), size=n))
+        rows = np.flatnonzero(times)  # each once, weighted: never more than the population, however large n is
+        weights = times[rows].astype(np.float32)
+        drawn = population[rows]
+        drawn -= weights @ drawn / np.float32(n)
+        R[sample] = (drawn * weights[:, None]).T @ drawn
     variances = np.einsum("sii->si", R) / n
     spread = np.sqrt(np.where(variances > CONSTANT, variances, np.inf) * n)
     R /= spread[:, :, None] * spread[:, None, :]

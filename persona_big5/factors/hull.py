@@ -84,7 +84,7 @@ def hull(R: NDArray[np.float64], parallel_factors: int) -> Hull:
             f"the Hull method needs a positive definite matrix; the smallest eigenvalue is {smallest:.2g}"
         )
     tried = np.arange(min(max(parallel_factors + 1, FEWEST_TRIED), most_factors(p)) + 1)
-    fit = np.array([_common_part_accounted_for(R, k) for k in tried])
+    fit = np.array([_common_part_accounted_for(R, k) for k in range(len(tried))])
     df = ((p - tried) ** 2 - p - tried) // 2
     on_hull = _upper_hull(-df, fit)
     gain = np.diff(fit[on_hull]) / -np.diff(df[on_hull])

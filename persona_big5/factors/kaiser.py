@@ -61,7 +61,7 @@ def empirical_kaiser(R: NDArray[np.float64], n_observations: int) -> EmpiricalKa
     """
     R = checked_correlation(R)
     p = len(R)
-    eigenvalues = np.linalg.eigvalsh(R)[::-1]
+    eigenvalues = np.asarray(np.linalg.eigvalsh(R)[::-1], dtype=np.float64)
     if eigenvalues[-1] <= SINGULAR:
         raise NotEstimableError(
             f"the empirical Kaiser criterion needs a positive definite matrix; the smallest eigenvalue is "

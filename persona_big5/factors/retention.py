@@ -27,6 +27,7 @@ Method = TypeVar("Method")
 NOT_A_SAMPLE = "not a sample covariance"
 NO_SCORES = "needs the scores themselves, rows independent of each other"
 N_HALVES = 100
+METHODS = ("parallel_analysis", "map", "ekc", "hull", "comparison_data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ class Retention:
     def votes(self) -> dict[str, int | None]:
         """Number of factors by method."""
         methods = (self.parallel_analysis, self.map, self.ekc, self.hull, self.comparison_data)
-        names = ("parallel_analysis", "map", "ekc", "hull", "comparison_data")
-        return {name: method and method.n_factors for name, method in zip(names, methods, strict=True)}
+        counts = [None if method is None else method.n_factors for method in methods]
+        return dict(zip(METHODS, counts, strict=True))
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {'-' if votes is None else votes}" for name, votes in self.votes.items())

@@ -138,7 +138,7 @@ def test_scales_take_the_place_of_items_where_rows_allow():
 
 def test_no_factor_is_an_answer():
     noise = pd.DataFrame(np.random.default_rng(1).normal(size=(200, 8)))
-    entry = factor_wide(noise.rename(columns=str)).document()
+    entry = factor_wide(noise).document()
     assert entry["n_factors"] == 0
     assert entry["reasons"]["loadings"] == "no factor exceeds chance"
     assert "cannot answer 0" in entry["reasons"]["retention.hull"]
@@ -184,6 +184,7 @@ def test_what_cannot_be_factored_is_refused_in_one_message():
     refused(frame[["x0", "x1"]], "2 items that vary; factors need at least 3")
     refused(frame.assign(x0=1, x1=1)[["x0", "x1", "x2", "x3"]], "dropped, always answered alike: x0, x1")
     refused(frame.head(1), "0 items that vary")
+    refused(frame.rename(columns={"x3": "x1"}), "more than one column is called 'x1'")
     refused(frame.assign(x0=np.inf), "columns 'x0' hold infinite numbers")
     refused(frame, r"'x0', .* have more than 20 different values", correlation="polychoric")
     refused(frame, "6 factors of 6 items", keys={"s": [(f"x{i}", 1) for i in range(6)]}, n_factors=6)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted_scores import planted_scores
+from planted_scores import independent_scores, planted_scores
 
 from persona_big5.errors import NotEstimableError
 from persona_big5.factors.parallel import parallel_analysis, permuted_null
@@ -23,6 +23,12 @@ def test_every_method_votes_and_finds_what_was_planted():
     assert found.votes == {"parallel_analysis": 3, "map": 3, "ekc": 3, "hull": 3, "comparison_data": 3}
     assert found.reasons == {}
     assert str(found) == "parallel_analysis 3, map 3, ekc 3, hull 3, comparison_data 3"
+
+
+def test_parallel_analysis_finds_nothing_in_noise():
+    """200 rows of 20 independent normal items: 0 factors in at least nine of ten samples."""
+    counts = [parallel_of(independent_scores(seed), draws=100).n_factors for seed in range(50)]
+    assert counts.count(0) >= 45
 
 
 def test_an_estimate_that_is_no_sample_covariance_has_two_votes():

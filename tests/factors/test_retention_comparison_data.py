@@ -56,10 +56,10 @@ def test_populations_have_the_items_own_distributions():
 
 
 def test_finds_what_was_planted_and_nothing_where_nothing_was():
-    none = [comparison_data(independent_scores(seed), seed=seed).n_factors for seed in range(10)]
-    three = [comparison_data(planted_scores(seed), seed=seed).n_factors for seed in range(10)]
-    assert none.count(0) >= 9
-    assert three.count(3) >= 8
+    none = [comparison_data(independent_scores(seed), seed=seed).n_factors for seed in range(6)]
+    three = [comparison_data(planted_scores(seed), seed=seed).n_factors for seed in range(6)]
+    assert none.count(0) >= 5
+    assert three.count(3) >= 5
 
 
 def test_complete_rows_only():
@@ -80,6 +80,21 @@ def test_refusals_say_why():
     constant[:, 4] = 3.0
     with pytest.raises(NotEstimableError, match="items that vary among the complete rows"):
         comparison_data(constant)
+
+
+def test_more_rows_than_a_population_has():
+    found = comparison_data(planted_scores(5, n=30_000, items_each=4), seed=1)
+    assert found.n_factors == 3
+    assert found.rmse[3] < 0.02 < 0.2 < found.rmse[2]
+
+
+def test_rare_answers_that_some_samples_do_not_have():
+    scores = (planted_scores(6) > 0).astype(float)
+    scores[:, 0] = 0
+    scores[:2, 0] = 1
+    found = comparison_data(scores, seed=1)
+    assert np.isfinite(found.rmse).all()
+    assert found.n_factors == 3
 
 
 def test_doubled_and_two_valued_items_have_an_answer():
