@@ -41,7 +41,7 @@ def item_texts(frame: pd.DataFrame) -> dict[str, str] | str:
     for column in TEXT_COLUMNS:
         if column not in frame.columns:
             continue
-        pairs = frame[["item_id", column]].dropna().astype(str).drop_duplicates()
+        pairs = frame[["item_id", column]].drop_duplicates().dropna().astype(str)
         if len(pairs) and not pairs["item_id"].duplicated().any():
             return dict(zip(pairs["item_id"], pairs[column], strict=True))
         if len(pairs) and column == TEXT_COLUMNS[0]:

@@ -113,24 +113,14 @@ def replicate(
     if not len(first) or first.shape != second.shape:
         raise DataError(f"parts of shape {first.shape} and {second.shape} are no pairs of matrices")
     k = pattern.shape[1]
-    one, other = unrotated(first, k), unrotated(second, k)
-    whole = np.isfinite(one).all(axis=(1, 2)) & np.isfinite(other).all(axis=(1, 2))
+    one, other = _unrotated(first, k), _unrotated(second, k)
+    whole = _all_factors(one) & _all_factors(other)
     if not whole.any():
         raise NotEstimableError(f"the parts have fewer than {k} factors")
-    random = np.random.default_rng(seed)
-    turned = turn_to(one[whole], pattern, factor_correlations)
+    found = _compare(one[whole], other[whole], pattern, factor_correlations, groups, np.random.default_rng(seed))
     phi = np.full((len(first), k), np.nan)
-    phi[whole] = paired_phi(turned, turn_to(other[whole], pattern, factor_correlations))
-    null = null_phi(
-        turned,
-        other[whole],
-        pattern,
-        factor_correlations,
-        groups=groups,
-        permutations=-(-NULL_DRAWS // int(whole.sum())),
-        random=random,
-    )
-    return Replication(phi, np.nanpercentile(null.reshape(-1, k), 95, axis=0))
+    phi[whole] = found.phi
+    return Replication(phi, found.null_phi_95)
 
 
 def replicate_left_out(
@@ -140,36 +130,66 @@ def replicate_left_out(
     *,
     groups: NDArray[np.float64],
     seed: int,
-) -> Replication:
-    """Extract and rotate factors without one part, and look for them in that part.
+) -> list[Replication | str]:
+    """Extract and rotate factors without a part, and look for them in that part; for many parts.
 
     Parameters
     ----------
     rest, left_out
-        Correlation matrices (p, p) of everybody else and of the part, as in `replicate`.
+        Correlation matrices (n, p, p) of everybody else and of each part, as in `replicate`.
     reported
         Loadings (p, k): the factors of the rest are put into their order and direction, and in no other way like them.
     groups, seed
         As in `replicate`.
 
-    Raises
-    ------
-    NotEstimableError
-        When either has fewer than k factors.
+    Returns
+    -------
+    One per part; the reason in words where the part or the rest has fewer than k factors.
     """
     k = reported.shape[1]
-    loadings = unrotated(rest[None], k)[0]
-    if np.isnan(loadings).any():
-        raise NotEstimableError(f"the rest has fewer than {k} factors")
-    own = rotate(loadings, "oblimin", random_starts=0)
-    matched = align(own.loadings, reported)
-    correlations = own.factor_correlations[np.ix_(matched.permutation, matched.permutation)]
-    correlations = correlations * np.outer(matched.signs, matched.signs)
-    return replicate(rest[None], left_out[None], matched.loadings, correlations, groups=groups, seed=seed)
-
-
-def unrotated(correlations: NDArray[np.float64], n_factors: int) -> NDArray[np.float64]:
-    """Minres loadings of each matrix (n, p, k); NaN where one has fewer than k factors of positive variance."""
-    found = minres(correlations, n_factors).loadings.copy()
-    found[(found**2).sum(axis=1).min(axis=1) < _NO_FACTOR] = np.nan
+    found: list[Replication | str] = []
+    of_rest, of_left_out = _unrotated(rest, k), _unrotated(left_out, k)
+    random = np.random.default_rng(seed).spawn(len(rest))
+    for i in range(len(rest)):
+        if not _all_factors(of_left_out)[i]:
+            found.append(f"fewer than {k} factors in this part")
+            continue
+        try:
+            own = rotate(of_rest[i], "oblimin", random_starts=0)
+        except NotEstimableError:
+            found.append(f"fewer than {k} factors in the others")
+            continue
+        matched = align(own.loadings, reported)
+        turn = np.eye(k)[matched.permutation] * matched.signs[:, None]
+        correlations = turn @ own.factor_correlations @ turn.T
+        one, other = of_rest[i : i + 1], of_left_out[i : i + 1]
+        found.append(_compare(one, other, matched.loadings, correlations, groups, random[i]))
     return found
+
+
+def _compare(
+    one: NDArray[np.float64],
+    other: NDArray[np.float64],
+    pattern: NDArray[np.float64],
+    factor_correlations: NDArray[np.float64],
+    groups: NDArray[np.float64],
+    random: np.random.Generator,
+) -> Replication:
+    """Compare unrotated loadings (n, p, k) of the one side and the other, turned to a pattern."""
+    turned = turn_to(one, pattern, factor_correlations)
+    permutations = -(-NULL_DRAWS // len(one))
+    null = null_phi(
+        turned, other, pattern, factor_correlations, groups=groups, permutations=permutations, random=random
+    )
+    phi = paired_phi(turned, turn_to(other, pattern, factor_correlations))
+    return Replication(phi, np.percentile(null, 95, axis=(0, 1)))
+
+
+def _unrotated(correlations: NDArray[np.float64], n_factors: int) -> NDArray[np.float64]:
+    """Minres loadings of each matrix (n, p, k)."""
+    return minres(correlations, n_factors).loadings
+
+
+def _all_factors(loadings: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of the solutions (n, p, k) have variance in every factor."""
+    return np.asarray((loadings**2).sum(axis=1).min(axis=1) > _NO_FACTOR)

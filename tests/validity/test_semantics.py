@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -140,6 +141,17 @@ def test_texts_are_alike_by_their_stems_whatever_the_sentence_around_them():
     assert np.linalg.eigvalsh(S)[0] > -1e-12
     assert text_similarity(["the same", "the same"])[0, 1] == pytest.approx(1.0)
     assert text_similarity(["你好世界", "你好", "zzz"])[0, 2] == 0
+
+
+def test_items_written_for_one_dimension_share_words(shared):
+    """240 published items of 12 dimensions: whoever finds these dimensions in answers has wording to rule out."""
+    items = pd.read_csv(shared / "real" / "item_pools" / "llm_native_items_contreras_ccby4.csv")
+    dimension = items["dimension"].to_numpy()
+    found = mantel(
+        (dimension[:, None] == dimension).astype(float), text_similarity(items["item_text"].tolist()), permutations=999
+    )
+    assert found.r == pytest.approx(0.21, abs=0.02)
+    assert found.p_greater == 0.001
 
 
 def test_embeddings_are_compared_by_their_angle():
