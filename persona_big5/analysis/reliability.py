@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,8 @@ import pandas as pd
 from persona_big5.analysis import document
 from persona_big5.analysis.answers import RESPONDENT, is_placebo
 from persona_big5.analysis.document import Missing
-from persona_big5.errors import DataError, NotEstimableError
+from persona_big5.analysis.missing import or_missing
+from persona_big5.errors import NotEstimableError
 from persona_big5.factors.correlation import correlation_of
 from persona_big5.factors.smoothing import nearest_correlation
 from persona_big5.validity.icc import one_way_icc, two_way_icc
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     Coefficients = Callable[[NDArray[np.bool_]], FloatArray]
 
+P = ParamSpec("P")
 RESAMPLED = ("llm", "persona")
 TWO_RUNS = 2
 NO_FRAME = Missing("the long table was not given")
@@ -89,7 +91,7 @@ def reliability_entries(
         runs = _by_run(answers, mean_of_answered(answers.keyed_scores[:, members]))
         entries[scale] = {
             **_of_items(respondents[:, members] * keyed, levels, seed),
-            "ordinal_alpha": _or_missing(lambda own=members: ordinal_alpha(_first_answers(answers, own))),
+            "ordinal_alpha": or_missing(ordinal_alpha, _first_answers(answers, members)),
             "g": Missing(study) if isinstance(study, str) else study[0].coefficients.g_coefficient,
             "icc": _icc_entry(runs, levels, seed),
             "retest_runs": _retest_entry(runs, levels, seed, "one run per respondent"),
@@ -105,42 +107,57 @@ def reliability_entries(
 def _of_items(keyed_means: FloatArray, levels: Mapping[str, IntArray], seed: int) -> dict[str, Any]:
     """Say what the items of a scale tell: alpha, omega and split halves of respondents' means (respondents, items)."""
     covariance = pairwise_covariance(keyed_means)
-    alpha = _or_missing(lambda: alpha_of(covariance))
-    halves = _or_missing(lambda: split_half(_defined(correlation_of(covariance)), seed=seed))
-    model = _or_missing(lambda: omega(_smooth(covariance), seed=seed))
-    estimates = {"alpha": alpha, "split_half": halves, "omega_total": model, "omega_hierarchical": model}
-    if isinstance(halves, SplitHalf):
-        estimates["split_half"] = halves.mean
-    if isinstance(model, Omega):
-        estimates["omega_total"] = model.total
-        general = Missing("a general factor takes at least 6 items")
-        estimates["omega_hierarchical"] = general if model.hierarchical is None else model.hierarchical
+    halves = or_missing(_split_half, covariance, seed)
+    model = or_missing(_omega, covariance, seed)
+    estimates: dict[str, float | Missing] = {
+        "alpha": or_missing(alpha_of, covariance),
+        "split_half": halves if isinstance(halves, Missing) else halves.mean,
+        "omega_total": model if isinstance(model, Missing) else model.total,
+        "omega_hierarchical": model if isinstance(model, Missing) else _general(model),
+    }
 
     def coefficients(marks: NDArray[np.bool_]) -> FloatArray:
         covariances = [pairwise_covariance(keyed_means[kept]) for kept in marks]
         found = np.full((len(marks), 4), np.nan)
-        found[:, 0] = [_or_nan(lambda C=C: alpha_of(C)) for C in covariances]
-        found[:, 1] = [_or_nan(lambda C=C: mean_split_half(_defined(correlation_of(C)))) for C in covariances]
-        if isinstance(model, Omega):
-            smooth = [_or_missing(lambda C=C: _smooth(C)) for C in covariances]
-            sound = [i for i, R in enumerate(smooth) if not isinstance(R, Missing)]
+        found[:, 0] = [_or_nan(alpha_of, C) for C in covariances]
+        found[:, 1] = [_or_nan(_mean_split_half, C) for C in covariances]
+        if not isinstance(model, Missing):
+            smooth = {i: or_missing(_smooth, C) for i, C in enumerate(covariances)}
+            sound = {i: R for i, R in smooth.items() if not isinstance(R, Missing)}
             if sound:
-                found[sound, 2:] = omegas_of_resamples(np.stack([smooth[i] for i in sound]), model)
+                found[list(sound), 2:] = omegas_of_resamples(np.stack(list(sound.values())), model)
         return found
 
-    intervals = _reliability_intervals(coefficients, levels, seed)
     entry: dict[str, Any] = {}
+    intervals = _reliability_intervals(coefficients, levels, seed)
     for (name, estimate), ends in zip(estimates.items(), intervals, strict=True):
-        entry[name] = entry[f"{name}_ci"] = estimate
-        if not isinstance(estimate, Missing):
-            share = name.startswith("omega") and not isinstance(ends, Missing)  # only its interval can be below 0
-            entry[f"{name}_ci"] = [max(end, 0.0) for end in ends] if share else ends
-    entry["omega_factors"] = model.n_factors if isinstance(model, Omega) else model
-    entry["split_half_range"] = halves
-    if isinstance(halves, SplitHalf):
-        ends = {"min": halves.smallest, "max": halves.largest}
-        entry["split_half_range"] = {**ends, "n_splits": halves.n_splits, "all": halves.all_splits}
+        entry[name] = estimate
+        entry[f"{name}_ci"] = estimate if isinstance(estimate, Missing) else ends
+        if name.startswith("omega") and not isinstance(entry[f"{name}_ci"], Missing):
+            entry[f"{name}_ci"] = [max(end, 0.0) for end in entry[f"{name}_ci"]]  # a share of variance
+    entry["omega_factors"] = model if isinstance(model, Missing) else model.n_factors
+    entry["split_half_range"] = (
+        halves
+        if isinstance(halves, Missing)
+        else {"min": halves.smallest, "max": halves.largest, "n_splits": halves.n_splits, "all": halves.all_splits}
+    )
     return entry
+
+
+def _general(model: Omega) -> float | Missing:
+    return Missing("a general factor takes at least 6 items") if model.hierarchical is None else model.hierarchical
+
+
+def _omega(covariance: FloatArray, seed: int) -> Omega:
+    return omega(_smooth(covariance), seed=seed)
+
+
+def _split_half(covariance: FloatArray, seed: int) -> SplitHalf:
+    return split_half(_defined(correlation_of(covariance)), seed=seed)
+
+
+def _mean_split_half(covariance: FloatArray) -> float:
+    return mean_split_half(_defined(correlation_of(covariance)))
 
 
 def _smooth(covariance: FloatArray) -> FloatArray:
@@ -157,15 +174,8 @@ def _defined(R: FloatArray) -> FloatArray:
     return R
 
 
-def _or_missing(compute: Callable[[], Any]) -> Any:  # noqa: ANN401  (whatever is computed, or why it cannot be)
-    try:
-        return compute()
-    except (NotEstimableError, DataError) as error:
-        return Missing(str(error))
-
-
-def _or_nan(compute: Callable[[], float]) -> float:
-    found = _or_missing(compute)
+def _or_nan(compute: Callable[P, float], *args: P.args, **given: P.kwargs) -> float:
+    found = or_missing(compute, *args, **given)
     return np.nan if isinstance(found, Missing) else found
 
 
@@ -221,13 +231,12 @@ def _first_answers(answers: Answers, members: IntArray) -> FloatArray:
 def _icc_entry(runs: FloatArray, levels: Mapping[str, IntArray], seed: int) -> dict[str, Any] | Missing:
     """ICC of scale scores (respondents, runs): of one run, and of the mean of a respondent's runs."""
     respondent = np.broadcast_to(np.arange(len(runs))[:, None], runs.shape)
-    found = _or_missing(lambda: one_way_icc(runs.ravel(), respondent.ravel()))
+    found = or_missing(one_way_icc, runs.ravel(), respondent.ravel())
     if isinstance(found, Missing):
         return found
 
     def again(marks: NDArray[np.bool_]) -> FloatArray:
-        parts = [(runs[kept].ravel(), respondent[kept].ravel()) for kept in marks]
-        return np.array([[_or_nan(lambda part=part: one_way_icc(*part).mean.estimate)] for part in parts])
+        return np.array([[_or_nan(_icc_of_means, runs[kept], respondent[kept])] for kept in marks])
 
     of_means = _reliability_intervals(again, levels, seed)[0]
     return {
@@ -240,6 +249,10 @@ def _icc_entry(runs: FloatArray, levels: Mapping[str, IntArray], seed: int) -> d
     }
 
 
+def _icc_of_means(runs: FloatArray, respondent: IntArray) -> float:
+    return one_way_icc(runs.ravel(), respondent.ravel()).mean.estimate
+
+
 def _stepped_down(of_means: float, k: float) -> float:
     """Spearman-Brown: the reliability of one of k."""
     return of_means / (of_means + k * (1 - of_means))
@@ -249,12 +262,12 @@ def _retest_entry(scores: FloatArray, levels: Mapping[str, IntArray], seed: int,
     """Mean correlation between the columns of scores (respondents, occasions)."""
     if scores.shape[1] < TWO_RUNS:
         return Missing(once)
-    found = _or_missing(lambda: retest(scores))
+    found = or_missing(retest, scores)
     if isinstance(found, Missing):
         return found
 
     def again(marks: NDArray[np.bool_]) -> FloatArray:
-        return np.array([[_or_nan(lambda kept=kept: retest(scores[kept]).r)] for kept in marks])
+        return np.array([[_or_nan(_retest_r, scores[kept])] for kept in marks])
 
     return {
         "r": found.r,
@@ -262,6 +275,10 @@ def _retest_entry(scores: FloatArray, levels: Mapping[str, IntArray], seed: int,
         "n_pairs": found.n_pairs,
         "n_respondents": found.n,
     }
+
+
+def _retest_r(scores: FloatArray) -> float:
+    return retest(scores).r
 
 
 def _waves_entry(frame: pd.DataFrame, answers: Answers, members: IntArray, seed: int) -> dict[str, Any] | Missing:
@@ -284,13 +301,14 @@ def _waves_entry(frame: pd.DataFrame, answers: Answers, members: IntArray, seed:
     entry = _retest_entry(scores, levels, seed, "the table has one wave")
     if isinstance(entry, Missing):
         return entry
-    agreement = _or_missing(lambda: two_way_icc(scores).agreement.estimate)
-    return {**entry, "waves": waves, "icc_agreement": agreement}
+    agreement = or_missing(two_way_icc, scores)
+    estimate = agreement if isinstance(agreement, Missing) else agreement.agreement.estimate
+    return {**entry, "waves": waves, "icc_agreement": estimate}
 
 
 def _multilevel_entry(answers: Answers, members: IntArray) -> dict[str, Any] | Missing:
     laid_out = _by_run(answers, answers.keyed_scores[:, members])
-    found = _or_missing(lambda: multilevel_reliability(laid_out))
+    found = or_missing(multilevel_reliability, laid_out)
     if isinstance(found, Missing):
         return found
     return {

@@ -9,8 +9,8 @@ import pandas as pd
 
 from persona_big5.analysis.answers import RESPONDENT
 from persona_big5.analysis.document import Missing
+from persona_big5.analysis.missing import or_missing
 from persona_big5.analysis.position import OVERALL
-from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.factors.correlation import pearson
 from persona_big5.validity.acquiescence import acquiescence_factor
 from persona_big5.validity.desirability import desirability
@@ -20,8 +20,6 @@ from persona_big5.validity.reliability import mean_of_answered
 from persona_big5.variance.covariance import pairwise_covariance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from persona_big5.analysis.answers import Answers
     from persona_big5.variance.groups import FloatArray, IntArray
 
@@ -58,7 +56,7 @@ def index_entries(answers: Answers, frame: pd.DataFrame | None, *, expected_scor
     entries: dict[str, dict[str, Any]] = {}
     for scale in (*items.scales, OVERALL):
         members = items.members(scale) if scale != OVERALL else np.arange(len(items.names))
-        of_scale = {
+        of_scale: dict[str, Any] = {
             "infrequency": Missing(NO_OPTIONS) if expected_scores else _infrequency(answers, members),
             "inconsistency": _inconsistency(answers, respondents, members),
         }
@@ -82,15 +80,8 @@ def _ratings(frame: pd.DataFrame | None, names: tuple[str, ...]) -> FloatArray |
     return by_item.reindex(list(names)).to_numpy(dtype=float)
 
 
-def _or_missing(compute: Callable[[], Any]) -> Any:  # noqa: ANN401  (whatever is computed, or why it cannot be)
-    try:
-        return compute()
-    except (NotEstimableError, DataError) as error:
-        return Missing(str(error))
-
-
 def _index(respondents: FloatArray, ratings: FloatArray) -> dict[str, Any] | Missing:
-    found = _or_missing(lambda: desirability(respondents, ratings))
+    found = or_missing(desirability, respondents, ratings)
     if isinstance(found, Missing):
         return found
     return {
@@ -105,7 +96,7 @@ def _with_others(answers: Answers, respondents: FloatArray, ratings: FloatArray,
     """Correlate a scale with desirability of the answers to all other items; its own are part of it."""
     others = ratings.copy()
     others[members] = np.nan
-    found = _or_missing(lambda: desirability(respondents, others))
+    found = or_missing(desirability, respondents, others)
     if isinstance(found, Missing):
         return Missing(f"of the other scales' items: {found.reason}")
     scores = mean_of_answered(answers.respondent_means(answers.keyed_scores[:, members]))
@@ -115,7 +106,7 @@ def _with_others(answers: Answers, respondents: FloatArray, ratings: FloatArray,
 
 def _factor(answers: Answers, respondents: FloatArray) -> dict[str, Any] | Missing:
     covariance = pairwise_covariance(respondents)
-    found = _or_missing(lambda: acquiescence_factor(covariance, answers.items.keyed, answers.items.scale))
+    found = or_missing(acquiescence_factor, covariance, answers.items.keyed, answers.items.scale)
     if isinstance(found, Missing):
         return found
     if not found.converged:
@@ -130,7 +121,7 @@ def _factor(answers: Answers, respondents: FloatArray) -> dict[str, Any] | Missi
 
 
 def _infrequency(answers: Answers, members: IntArray) -> dict[str, Any] | Missing:
-    found = _or_missing(lambda: infrequency(answers.scores[:, members], answers.respondent))
+    found = or_missing(infrequency, answers.scores[:, members], answers.respondent)
     if isinstance(found, Missing):
         return found
     return {"mean": found.mean, "at_random": found.expected, "highest": _highest(answers, found)}
@@ -153,7 +144,7 @@ def _inconsistency(answers: Answers, respondents: FloatArray, members: IntArray)
     scale = [items.scale[i] for i in members]
     pairs = antonym_pairs(respondents[:, members], items.keyed[members].astype(np.int64), scale)
     ends = items.score_min[members], items.score_max[members]
-    found = _or_missing(lambda: inconsistency(answers.scores[:, members], answers.respondent, pairs, *ends))
+    found = or_missing(inconsistency, answers.scores[:, members], answers.respondent, pairs, *ends)
     if isinstance(found, Missing):
         return found
     ratio = Missing("answers to opposite items never differ") if found.ratio is None else found.ratio

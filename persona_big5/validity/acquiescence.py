@@ -215,7 +215,7 @@ def _design(keyed: NDArray[np.float64], scale: NDArray[np.object_], p: int) -> N
 
 def _identified_leverage(X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(X'X)^-1 X' and the leverage of each item (p,); refused where agreeing rests on any one item."""
-    projector = np.linalg.pinv(X)
+    projector: NDArray[np.float64] = np.linalg.pinv(X).astype(np.float64)
     leverage = np.einsum("ij,ji->i", X, projector)
     if np.linalg.matrix_rank(X) < X.shape[1] or (leverage > 1 - _ROUNDING).any():
         raise NotEstimableError(

@@ -87,4 +87,5 @@ def _row_correlations(scores: NDArray[np.float64], ratings: NDArray[np.float64])
     y = np.where(there, y - y.sum(axis=1, keepdims=True) / counts, 0.0)
     spread = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
     enough = (there.sum(axis=1) >= FEWEST_ITEMS) & (spread > 1e-12 * counts[:, 0])
-    return np.divide((x * y).sum(axis=1), spread, out=np.full(len(scores), np.nan), where=enough)
+    r: NDArray[np.float64] = np.divide((x * y).sum(axis=1), spread, out=np.full(len(scores), np.nan), where=enough)
+    return r

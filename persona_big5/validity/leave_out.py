@@ -67,4 +67,5 @@ def _without_each(codes: NDArray[np.int64], random: np.random.Generator) -> NDAr
     _, level = np.unique(codes, return_inverse=True)
     n_levels = int(level.max()) + 1
     group = random.permutation(n_levels) % MOST_GROUPS if n_levels > MOST_GROUPS else np.arange(n_levels)
-    return group[level] != np.arange(int(group.max()) + 1)[:, None]
+    kept: NDArray[np.bool_] = group[level] != np.arange(int(group.max()) + 1)[:, None]
+    return kept

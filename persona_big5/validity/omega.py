@@ -144,8 +144,9 @@ def omegas_of_resamples(R: NDArray[np.float64], sample: Omega) -> NDArray[np.flo
     else:
         total = 1 - unique / total_variance
         rotated = rotate_many(found.loadings, "oblimin", sample.loadings)
-        sound = np.isfinite(rotated.factor_correlations).all(axis=(1, 2))
+        sound: NDArray[np.bool_] = np.asarray(np.isfinite(rotated.factor_correlations).all(axis=(1, 2)))
         correlations = np.where(sound[:, None, None], rotated.factor_correlations, np.eye(sample.n_factors))
         second = minres(correlations, 1).loadings
         hierarchical = np.where(sound, (rotated.loadings @ second).sum(axis=(1, 2)) ** 2 / total_variance, np.nan)
-    return np.where(np.asarray(found.converged)[:, None], np.column_stack([total, hierarchical]), np.nan)
+    converged = np.asarray(found.converged).reshape(-1, 1)
+    return np.where(converged, np.column_stack([total, hierarchical]), np.nan)

@@ -26,22 +26,22 @@ def entries(frame, *, expected_scores=False):
     return written["style"], written["reasons"]
 
 
-def planted(*, agreeing=0.0, virtue=0.0, seed=1):
-    """4 llms x 40 personas x 3 runs, 16 items of two scales on seven options."""
+def planted(*, n_personas=40, agreeing=0.0, virtue=0.0, seed=1):
+    """Ask 4 llms x n personas x 3 runs 16 items of two scales on seven options."""
     random = np.random.default_rng(seed)
-    shape = (4, 40, 1)
+    shape = (4, n_personas, 1)
     traits = random.normal(size=(*shape, 2))[..., np.where(np.arange(ITEMS) % 4 < 2, 0, 1)]
     latent = 0.8 * traits * KEYS + agreeing * random.normal(size=(*shape, 1))
     latent = latent + virtue * np.abs(random.normal(size=(*shape, 1))) * (RATINGS - 3) / 2
-    latent = latent + 0.4 * random.normal(size=(4, 40, 3, ITEMS))
+    latent = latent + 0.4 * random.normal(size=(4, n_personas, 3, ITEMS))
     scores = np.clip(np.round(4 + latent), 1, 7)
-    frame = long_table(scores.reshape(-1, ITEMS), 4, 40, 3)
+    frame = long_table(scores.reshape(-1, ITEMS), 4, n_personas, 3)
     return frame.assign(score_max=7.0, desirability=np.tile(RATINGS, len(frame) // ITEMS))
 
 
 @pytest.mark.parametrize("agreeing", [0.0, 0.6])
 def test_planted_agreeing_is_a_factor_and_makes_opposites_agree(agreeing):
-    found, reasons = entries(planted(agreeing=agreeing, seed=2))
+    found, reasons = entries(planted(n_personas=200, agreeing=agreeing))
     factor, opposites = found["all"]["factor"], found["all"]["inconsistency"]
     assert factor["variance"] == pytest.approx(agreeing**2, abs=0.06)
     assert factor["mean_loading"] == pytest.approx(np.sqrt(max(factor["share_of_variance"], 0)), abs=0.03)
