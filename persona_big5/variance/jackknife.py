@@ -116,13 +116,13 @@ def interval(
     return estimate - half, estimate + half
 
 
-def p_zero(estimate: float, replicates: Replicates) -> float:
-    """Two-sided p value that a statistic is 0, by t with the jackknife's variance; NaN where that is 0 or not to be had."""
+def p_above_zero(estimate: float, replicates: Replicates) -> float:
+    """One-sided p value that a statistic is above 0, by t with the jackknife's variance; NaN where that is 0 or none."""
     found = sampling_variance(replicates)
     if found is None or not found[0] > 0:
         return float("nan")
     variance, df = found
-    return float(2 * scipy.special.stdtr(df, -abs(estimate) / np.sqrt(variance)))
+    return float(scipy.special.stdtr(df, -estimate / np.sqrt(variance)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,15 @@ from persona_big5.errors import NotEstimableError
 from persona_big5.variance.components import Component, Ratio, at_least_zero, component_lines, component_table
 from persona_big5.variance.design import crossing, identified_effects
 from persona_big5.variance.groups import sums_of_scores
-from persona_big5.variance.jackknife import FEW_LEVELS, cell_variance, interval, leave_one_out, p_zero, resampled_facets
+from persona_big5.variance.jackknife import (
+    FEW_LEVELS,
+    Replicates,
+    cell_variance,
+    interval,
+    leave_one_out,
+    p_above_zero,
+    resampled_facets,
+)
 from persona_big5.variance.moments import ALIASED, moment_equations
 
 if TYPE_CHECKING:
@@ -22,10 +30,47 @@ if TYPE_CHECKING:
 
     from persona_big5.variance.design import Effect, Facet
     from persona_big5.variance.groups import FloatArray, GroupSums, IntArray
-    from persona_big5.variance.jackknife import Replicates
 
 RUN = "run"
 PERSONA_EFFECTS = ("persona", "llm:persona")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaVariance:
+    """All that personas move: persona and llm:persona, averaged over items, untruncated, and with levels left out."""
+
+    estimate: float
+    replicates: Replicates
+
+    def excess_over(self, placebo: PersonaVariance, *, same_llms: bool) -> Excess | None:
+        """By how much personas move answers more than placebo personas do; None where those are fewer than 4.
+
+        The two sets of personas bring independent sampling errors. Llms that answered under both are left out of both at
+        once (``same_llms``); else they count as independent too.
+        """
+        mine, theirs = self.replicates.by_facet, placebo.replicates.by_facet
+        if "persona" not in mine or "persona" not in theirs:
+            return None
+        by_facet = {"persona": mine["persona"], "placebo": -theirs["persona"]}
+        if "llm" in mine and "llm" in theirs:
+            if same_llms:
+                by_facet["llm"] = mine["llm"] - theirs["llm"]
+            else:
+                by_facet |= {"llm": mine["llm"], "llm of placebo": -theirs["llm"]}
+        replicates = Replicates(by_facet)
+        estimate = self.estimate - placebo.estimate
+        low, high = interval(np.asarray(estimate), replicates)
+        return Excess(estimate, float(low), float(high), p_above_zero(estimate, replicates))
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """A difference of variances, its 95 % interval, and the one-sided p value that it is above 0 (NaN: no spread)."""
+
+    estimate: float
+    ci_low: float
+    ci_high: float
+    p_above_zero: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +87,8 @@ class LevelComponents:
         Positions of items with too few answers to tell their components apart; they are in no average.
     run_to_persona
         Averaged run / averaged (persona + llm:persona); None without persona variance or run noise.
+    persona
+        Sum of persona and llm:persona; None where neither can be told apart.
     run_reason
         Why run noise cannot be told from cells, or is none; empty where it can.
     dropped
@@ -58,6 +105,7 @@ class LevelComponents:
     by_item: dict[str, FloatArray]
     undefined_items: tuple[int, ...]
     run_to_persona: Ratio | None
+    persona: PersonaVariance | None
     run_reason: str
     dropped: dict[str, str]
     resampled: tuple[str, ...]
@@ -126,6 +174,8 @@ def level_components(scores: FloatArray, codes: IntArray, facets: Sequence[Facet
     averaged = averaged_over_items(solution)
     resampled = resampled_facets(sums, [facet.column for facet in facets if not facet.nested_in])
     replicates = leave_one_out(sums, effects, resampled, averaged_over_items)
+    whose = [i for i, name in enumerate(names) if name in PERSONA_EFFECTS]
+    persona = _summed(averaged, replicates, whose) if whose else None
     of_cells = {}
     if len(resampled) == 2 and not single_runs:
         own = cell_variance(sums, resampled[-1])
@@ -140,7 +190,8 @@ def level_components(scores: FloatArray, codes: IntArray, facets: Sequence[Facet
         ),
         by_item=dict(zip(names, solution.values(), strict=True)),
         undefined_items=tuple(np.flatnonzero(~defined).tolist()),
-        run_to_persona=None if run_reason else _run_to_persona(names, averaged, replicates),
+        run_to_persona=None if run_reason or persona is None else _run_to_persona(averaged, replicates, persona, whose),
+        persona=persona,
         run_reason=run_reason,
         dropped=dropped,
         resampled=tuple(resampled),
@@ -167,28 +218,33 @@ def _why_run_is_no_noise(sums: GroupSums) -> str:
     return ""
 
 
-def _run_to_persona(names: Sequence[str], averaged: FloatArray, replicates: Replicates) -> Ratio | None:
+def _summed(averaged: FloatArray, replicates: Replicates, effects: Sequence[int]) -> PersonaVariance:
+    return PersonaVariance(
+        float(averaged[effects].sum()), replicates.map(lambda rows: np.asarray(rows[:, effects].sum(axis=1)))
+    )
+
+
+def _run_to_persona(
+    averaged: FloatArray, replicates: Replicates, persona: PersonaVariance, effects: Sequence[int]
+) -> Ratio | None:
     """Averaged run over averaged (persona + llm:persona), each truncated at 0; None without persona variance.
 
     Where the persona variance may be 0 (its interval reaches 0) the ratio has no upper end.
     """
-    persona = [i for i, name in enumerate(names) if name in PERSONA_EFFECTS]
 
     def ratio(components: FloatArray) -> FloatArray:
         kept = np.maximum(components, 0.0)
-        return np.asarray(kept[..., -1] / kept[..., persona].sum(axis=-1))
+        return np.asarray(kept[..., -1] / kept[..., effects].sum(axis=-1))
 
-    def difference(components: FloatArray) -> FloatArray:
-        return np.asarray(components[..., -1] - components[..., persona].sum(axis=-1))
-
-    if not persona or np.maximum(averaged[persona], 0.0).sum() == 0:
+    if np.maximum(averaged[effects], 0.0).sum() == 0:
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
         low, high = interval(ratio(averaged), replicates.map(ratio))
-    smallest, _ = interval(averaged[persona].sum(), replicates.map(lambda rows: rows[..., persona].sum(axis=-1)))
+    smallest, _ = interval(np.asarray(persona.estimate), persona.replicates)
+    differences = {facet: rows[:, -1] - persona.replicates.by_facet[facet] for facet, rows in replicates.by_facet.items()}
     return Ratio(
         float(ratio(averaged)),
         at_least_zero(float(low)),
         float(high) if smallest > 0 else float("nan"),
-        p_zero(float(difference(averaged)), replicates.map(difference)),
+        2 * p_above_zero(abs(float(averaged[-1] - persona.estimate)), Replicates(differences)),
     )
