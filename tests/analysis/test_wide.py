@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 
 from persona_big5.analysis.wide import factor_wide
 from persona_big5.errors import DataError, NotEstimableError
@@ -215,3 +216,15 @@ def test_judged_traits_of_fine_tunes(shared):
     frame = pd.read_csv(shared / "real" / "em_roles_traits" / "wide_responses.csv.gz")[TRAITS]
     found = factor_wide(frame.dropna())
     np.testing.assert_allclose(found.document()["retention"]["eigenvalues"][:3], [2.58, 1.22, 0.99], atol=5e-3)
+
+
+def test_intervals_of_rank_correlations():
+    """Bonett and Wright's standard error on Fisher's scale."""
+    frame = planted_frame(n=60)
+    found = factor_wide(frame, correlation="spearman", draws=20)
+    r = spearmanr(frame.x0, frame.x1).statistic
+    half = 1.959964 * np.sqrt((1 + r**2 / 2) / 57)
+    assert found.correlations[0, 1] == pytest.approx(r, abs=1e-12)
+    assert found.ci_low[0, 1] == pytest.approx(np.tanh(np.arctanh(r) - half), abs=1e-6)
+    assert found.ci_high[0, 1] == pytest.approx(np.tanh(np.arctanh(r) + half), abs=1e-6)
+    np.testing.assert_array_equal(np.diag(found.ci_low), 1.0)

@@ -7,7 +7,7 @@ import pytest
 from planted_scores import independent_scores, planted_scores
 
 from persona_big5.errors import NotEstimableError
-from persona_big5.factors.comparison_data import _population, comparison_data
+from persona_big5.factors.comparison_data import _distances, _population, comparison_data
 
 DATASETS = ("bfi", "sim_ordinal", "sim_two_level")
 
@@ -101,3 +101,10 @@ def test_doubled_and_two_valued_items_have_an_answer():
     scores = planted_scores(4)
     assert comparison_data(np.column_stack([scores, scores[:, 0]]), seed=1).n_factors >= 3
     assert comparison_data((scores > 0).astype(float), seed=1).n_factors == 3
+
+
+def test_means_of_items_do_not_matter():
+    population = planted_scores(7, n=10_000, items_each=3).astype(np.float32)
+    observed = np.linalg.eigvalsh(np.corrcoef(population.T))
+    here, there = (_distances(population + shift, observed, 50, 20, np.random.default_rng(1)) for shift in (0, 4))
+    np.testing.assert_allclose(here, there, rtol=1e-3)
