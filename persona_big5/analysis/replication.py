@@ -1,4 +1,9 @@
-"""Replication: are the reported factors found again in other llms, other personas, other contexts and wordings."""
+"""Replication: are the reported factors found again in other llms, other personas, other contexts and wordings.
+
+What both sides of a comparison share comes back by itself. In 40 worlds without factors, where each of 16 personas has
+the same private effect on single items in all of 6 llms, 91 % of the factors of llm families exceeded their null and
+none where the personas differed too; with two common factors all did, in either comparison.
+"""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def semantic_entry(
         "n_items": len(variables.names),
         "mantel": tests,
         "partialled_out": without,
-        "text_factors": _congruence(structure, nearest_correlation(similarity), seed),
+        "text_factors": _congruence(structure, similarity, seed),
         "reading": _reading(tests, without),
     }
 

@@ -112,6 +112,14 @@ def test_what_is_missing_is_said(planted):
     assert "equally similar" in document["reasons"]["semantic.partialled_out"]
 
 
+def test_without_factors_the_similarity_is_still_tested(planted):
+    _, answers, structures = planted
+    none = replace(structures["respondent"], solution=None, reasons={"solution": "no factor exceeds chance"})
+    found = semantic_entry(answers, {"respondent": none}, "respondent", MIRROR, seed=0)
+    assert found["mantel"]["keyed"]["p_greater"] < 0.001
+    assert found["text_factors"] == found["partialled_out"]["congruence"] == Missing("no factor exceeds chance")
+
+
 def test_texts_are_found_in_the_table():
     frame = pd.DataFrame({"item_id": ["a", "a", "b"], "score": [1.0, 2.0, 3.0]})
     assert item_texts(frame) == NO_TEXTS
