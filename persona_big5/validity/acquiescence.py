@@ -253,7 +253,7 @@ def _fit(
         return 0.5 * float((residual**2).sum()), np.r_[residual.sum() if style else 0.0, slope, of_phi[pairs]]
 
     start = np.r_[0.0, 0.5 * keyed, np.zeros(len(pairs[0]))]
-    options = {"maxiter": 5000, "maxfun": 20_000, "ftol": 1e-15, "gtol": 1e-8}
+    options = {"maxiter": 2000, "maxfun": 4000, "ftol": 1e-13, "gtol": 1e-7, "maxcor": 30}
     found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
     arrived = bool(np.abs(found.jac).max() < 1e-4)
     return float(found.x[0] * unit), found.x[1 : p + 1] * np.sqrt(unit), misfit(found.x) * unit, arrived
