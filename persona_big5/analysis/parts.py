@@ -125,7 +125,7 @@ def parts_of(answers: Answers, families: Mapping[str, str], seed: int) -> Parts:
         llms = llms[np.arange(len(half)) % len(llms)][:, family]
         sides["personas_and_llm_families"] = (half & llms, ~half & ~llms, "neither llms nor personas")
     pairs: dict[str, Pairs | str] = {**why, **_pairs(answers, sides)}
-    return Parts(tuple(names), pairs.pop("left_out"), pairs)
+    return Parts(tuple(map(str, names)), pairs.pop("left_out"), pairs)
 
 
 def _pairs(answers: Answers, sides: Mapping[str, tuple[NDArray[np.bool_], NDArray[np.bool_], str]]) -> dict[str, Pairs]:

@@ -193,7 +193,10 @@ def _reading(tests: Mapping[str, Any], without: Mapping[str, Any] | Missing) -> 
     keyed, within = tests["keyed"], tests["keyed_within_scales"]
     if isinstance(keyed, Missing) or isinstance(without, Missing):
         return "similarity of texts says nothing of these items"
-    left = f"{without['n_factors_after']} of {without['n_factors_before']} dimensions are left without it"
+    left = (
+        f"similarity accounts for {without['r_squared']:.0%} of the variance of their correlations; "
+        f"{without['n_factors_after']} of {without['n_factors_before']} dimensions are left without it"
+    )
     if keyed["p_greater"] > LEVEL_OF_TEST:
         return f"items worded alike do not go together more than others: wording does not explain the structure; {left}"
     if not isinstance(within, Missing) and within["p_greater"] <= LEVEL_OF_TEST:
