@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 MOST_WORK = 2e10
 """Multiplications per step of the search up to which REML is tried: about a second."""
-SMALLEST = 1e-5
-"""Ratio to the residual standard deviation that counts as 0: the boundary."""
+NO_VARIANCE = 1e-12
+"""Share of the sum of squares that counts as none."""
+SMALLEST, LARGEST = 1e-5, 1e4
+"""Ratios to the residual standard deviation that count as 0, the boundary, and as no residual."""
 FIRST_GUESS = 0.05
 """Share of the variance that a component starts from at least, so that none starts on the boundary."""
 
@@ -75,21 +77,25 @@ def reml(sums: GroupSums, effects: Sequence[Effect]) -> Reml:
     import scipy.optimize
 
     system = _System.of(sums, effects)
+    if system.squares <= NO_VARIANCE * float(sums.products.sum()):
+        raise NotEstimableError("the scores do not vary: there is no variance to split")
     start = np.array([values[0] for values in moment_equations(sums, effects).solve().values()])
     start = np.where(np.isfinite(start), start, 0.0)
     start = np.maximum(start, FIRST_GUESS * max(float(np.abs(start).sum()), np.finfo(float).tiny))
     found = scipy.optimize.minimize(
         system.deviance,
-        np.sqrt(start[:-1] / start[-1]),
+        np.clip(np.sqrt(start[:-1] / start[-1]), SMALLEST, LARGEST),
         jac=True,
         method="L-BFGS-B",
-        bounds=[(SMALLEST, None)] * len(effects),
+        bounds=[(SMALLEST, LARGEST)] * len(effects),
         options={"ftol": 1e-14, "gtol": 1e-7, "maxiter": 500, "maxcor": 20},
     )
     if not found.success and np.abs(found.jac[found.x > SMALLEST]).max(initial=0) > 1e-2:
         raise NotEstimableError(f"the search for the REML estimates did not converge ({found.message}); use moments")
     ratios = np.where(found.x <= 10 * SMALLEST, 0.0, found.x**2)
     residual = system.residual(found.x)
+    if found.x.max() >= LARGEST:
+        raise NotEstimableError("no variance is left for the residual, which REML needs; use the method of moments")
     names = [effect.name for effect in effects]
     return Reml(
         {**dict(zip(names, (ratios * residual).tolist(), strict=True)), RESIDUAL: residual}, float(found.fun)
@@ -229,11 +235,12 @@ class _System:
         solution = across_inverse @ (across_sums - np.bincount(self.touched.ravel(), right.ravel(), r + 1)[:r])
         at_blocks = np.append(solution, 0.0)[self.touched]
         own_solution = own_part - np.einsum("bik,bk->bi", carried, at_blocks)
+        explained = float((own_sums * own_solution).sum() + across_sums @ solution)
         padded = np.pad(across_inverse, (0, 1))
         inverse_at_blocks = padded[self.touched[:, :, None], self.touched[:, None, :]]
         return _Solved(
             log_determinant=float(np.linalg.slogdet(own)[1].sum() + 2 * np.log(np.diag(lower)).sum()),
-            weighted=self.squares - float((own_sums * own_solution).sum() + across_sums @ solution),
+            weighted=max(self.squares - explained, np.finfo(float).eps * self.squares),
             own=own_solution,
             across=solution,
             own_inverse=np.diagonal(own_inverse, axis1=1, axis2=2)
