@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from persona_big5.factors.rotation import Criterion, FloatArray, RotationMethod
 
-_TOLERANCE = 1e-5  # Frobenius norm of the projected gradient: loadings within about 1e-4 of the optimum
-_MAX_STEPS = 200
+_TOLERANCE = 1e-4  # Frobenius norm of the projected gradient: loadings within about 1e-3 of the optimum
+_MAX_STEPS = 100
 _MAX_HALVINGS = 20
 _LEAST_CURVATURE = 1e-3
 _FLAT = 1e-3  # determinant of axes of unit length: two of them correlate .9999995
@@ -34,7 +34,7 @@ class Rotations:
     factor_correlations
         Shape (B, k, k).
     converged
-        Shape (B,). False where the gradient has not vanished after 200 steps, and, with NaN loadings, where factors
+        Shape (B,). False where the gradient has not vanished after 100 steps, and, with NaN loadings, where factors
         have no loadings of their own.
     """
 
@@ -61,8 +61,8 @@ def rotate_many(loadings: FloatArray, method: RotationMethod, target: FloatArray
 
     Notes
     -----
-    Gradient projection (Jennrich, 2001, 2002), all solutions in step, to a projected gradient of 1e-5; with the target
-    near an optimum this agrees with `rotate` to 2e-4 (geomin, flat about its optimum: 1e-3). One start: the optimum is
+    Gradient projection (Jennrich, 2001, 2002), all solutions in step, to a projected gradient of 1e-4; with the target
+    near an optimum this agrees with `rotate` to 1e-3 (geomin, flat about its optimum: 3e-3). One start: the optimum is
     the one next to the target.
     """
     n, _, k = loadings.shape

@@ -187,21 +187,43 @@ class _Cells:
         deviations = (centred - (sums / np.maximum(counts, 1.0))[cell]) * present
         return cls(Grouping(columns, levels), centred, present, deviations, sums, counts, add)
 
+    @property
+    def complete(self) -> bool:
+        """Whether no answer is missing."""
+        return bool(self.present.all())
+
 
 @dataclass(frozen=True, slots=True)
 class _Grouped:
-    """Groups of some columns: root of the number of answers, and sum over that root, (G, items) or (B, G, items)."""
+    """Groups of some columns: root of the number of answers, and sum over that root, (G, items) or (B, G, items).
+
+    Tables that are different in every resample are multiplied out for all pairs of items at once (B, items, items).
+    """
 
     columns: frozenset[str]
     grouping: Grouping
     roots: FloatArray
+    inverse: FloatArray
     scaled: FloatArray
+    weights: _Weights
+    _products: dict[str, FloatArray] = field(default_factory=dict)
 
     @classmethod
     def of(cls, cells: _Cells, columns: frozenset[str], weights: _Weights) -> _Grouped:
         n, sums = (weights.sums(values, cells.grouping, columns) for values in (cells.counts, cells.sums))
         roots = np.sqrt(n)
-        return cls(columns, cells.grouping.coarser(columns)[0], roots, _over(sums, roots))
+        grouping = cells.grouping.coarser(columns)[0]
+        return cls(columns, grouping, roots, _over(np.ones_like(roots), roots), _over(sums, roots), weights)
+
+    def product(self, first: str, second: str, pair: tuple[IntArray, IntArray]) -> FloatArray:
+        """Sum over copies of groups the products of two tables, by name, for s pairs of items: (B, s)."""
+        i, j = pair
+        x, y = getattr(self, first), getattr(self, second)
+        if x.ndim == 2:
+            return self.weights.total(x[:, i] * y[:, j], self.grouping)
+        if (name := f"{first} {second}") not in self._products:
+            self._products[name] = (x * self.weights.of(self.grouping)[:, :, None]).swapaxes(1, 2) @ y
+        return self._products[name][:, i, j]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,39 +251,48 @@ class _Design:
     @property
     def largest(self) -> int:
         """Numbers by pair of items of the largest table that is different in every resample."""
-        return max(one.roots.size // one.roots.shape[-1] for one in self.grouped)
+        return max(int(np.prod(one.roots.shape[:-1])) for one in self.grouped)
 
-    def components(self, pair: tuple[IntArray, IntArray], both: FloatArray, within: FloatArray) -> FloatArray:
-        """Solve the equations of every resample and of s pairs of items.
+    def components(self, pair: tuple[IntArray, IntArray], inverse: FloatArray, within: FloatArray) -> FloatArray:
+        """Solve the equations of every resample and of s pairs of items, (B, s, E + 2): mean products, effects, runs.
 
-        ``both`` and ``within`` (C, s): answers to both items of each pair by cell, and products within it. Returns
-        (B, s, E + 2): products of means, effects, runs; NaN where the equations are singular.
+        ``inverse``: of the pairs' coefficients, ``within`` (C, s): products of deviations within cells.
+        """
+        i, j = pair
+        rows = []
+        for e in self.grouped:
+            centred = e.product("scaled", "scaled", pair)
+            centred = centred + self.means[:, i] * self.means[:, j] * e.product("roots", "roots", pair)
+            centred -= self.means[:, i] * e.product("roots", "scaled", pair)
+            centred -= self.means[:, j] * e.product("scaled", "roots", pair)
+            rows.append(centred)
+        if not self.asked_once:
+            rows.append(self.weights.total(within, self.cells.grouping))
+        return np.asarray((inverse @ np.stack(rows, axis=-1)[..., None])[..., 0])
+
+    def inverse(self, pair: tuple[IntArray, IntArray], both: FloatArray) -> FloatArray:
+        """Invert the coefficients of s pairs of items, (B, s, E + 2, E + 2); NaN where they are singular.
+
+        ``both`` (C, s): answers to both items of each pair by cell.
         """
         size = len(self.names)
         matrix = np.zeros((self.weights.draws, both.shape[1], size, size))
-        moments = np.empty(matrix.shape[:-1])
         weights, i, j = self.weights, *pair
         for row, e in enumerate(self.grouped):
-            roots = e.roots[..., i] * e.roots[..., j]
-            inverse = _over(np.ones_like(roots), roots)
+            over_roots = e.inverse[..., i] * e.inverse[..., j]
             in_groups = weights.sums(both, self.cells.grouping, e.columns)
-            matrix[..., row, -1] = weights.total(in_groups * inverse, e.grouping)
-            known: dict[frozenset[str], FloatArray] = {e.columns: weights.total(roots, e.grouping)}
-            moments[..., row] = weights.total(e.scaled[..., i] * e.scaled[..., j], e.grouping)
-            moments[..., row] += self.means[:, i] * self.means[:, j] * known[e.columns]
-            for a, b in ((i, j), (j, i)):
-                moments[..., row] -= self.means[:, a] * weights.total(e.roots[..., a] * e.scaled[..., b], e.grouping)
+            matrix[..., row, -1] = weights.total(in_groups * over_roots, e.grouping)
+            known = {e.columns: e.product("roots", "roots", pair)}
             for column, f in enumerate(self.grouped[: size - 1]):
                 joint = e.columns | f.columns
                 if joint not in known:
                     squares = self._squares(e.columns, joint, pair)
-                    known[joint] = weights.total(squares * inverse, e.grouping)
+                    known[joint] = weights.total(squares * over_roots, e.grouping)
                 matrix[..., row, column] = known[joint]
         if not self.asked_once:
-            moments[..., -1] = weights.total(within, self.cells.grouping)
             once, other = (_over(both, self.cells.counts[:, items]) for items in pair)
             matrix[..., -1, -1] = weights.total(both - once - other + once * other, self.cells.grouping)
-        return _solve(matrix, moments)
+        return _inverse(matrix)
 
     def _squares(self, columns: frozenset[str], joint: frozenset[str], pair: tuple[IntArray, IntArray]) -> FloatArray:
         """Sum within groups of ``columns`` over groups of ``joint`` the products of their numbers of answers."""
@@ -291,7 +322,9 @@ def _of_pairs(
     yield "means", _covariance(*(weights.total(part, respondents) for part in (known, left, right, left * right)))
     within = cells.add(cells.deviations[:, i] * cells.deviations[:, j])
     for design in designs:
-        solution = design.components(pair, both, within)
+        # without missing answers all pairs of items have the equations of the first item with itself
+        inverse = design.inverse((i[:1], i[:1]), both[:, :1]) if cells.complete else design.inverse(pair, both)
+        solution = design.components(pair, inverse, within)
         for place, level in enumerate(design.names):
             if level != "run" or design is designs[0]:
                 yield level, solution[..., place]
@@ -307,12 +340,11 @@ def _over(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     return np.asarray(np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0))
 
 
-def _solve(matrix: FloatArray, moments: FloatArray) -> FloatArray:
-    """Solutions of many systems, NaN where one is singular."""
+def _inverse(matrix: FloatArray) -> FloatArray:
+    """Inverses of many matrices, NaN where one is singular."""
     scale = np.abs(matrix).max(axis=-1)
-    identity = np.eye(matrix.shape[-1])
     scaled = matrix / np.where(scale > 0, scale, 1.0)[..., None]
     sound = (scale > 0).all(axis=-1) & (np.abs(np.linalg.det(scaled)) * ILL_CONDITIONED > 1)
-    scaled[~sound] = identity
-    solution = np.linalg.solve(scaled, (moments / np.where(scale > 0, scale, 1.0))[..., None])[..., 0]
-    return np.asarray(np.where(sound[..., None], solution, np.nan))
+    scaled[~sound] = np.eye(matrix.shape[-1])
+    inverse = np.linalg.inv(scaled) / np.where(sound[..., None], scale, np.nan)[..., None, :]
+    return np.asarray(inverse)

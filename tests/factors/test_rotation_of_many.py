@@ -22,7 +22,7 @@ def resampled(R: np.ndarray, n_factors: int, draws: int = 40) -> tuple[np.ndarra
 
 @pytest.mark.parametrize("method", ["oblimin", "varimax", "promax", "geomin"])
 def test_equals_the_rotation_of_each(reference, method):
-    tolerance = 1e-3 if method == "geomin" else 2e-4  # geomin is flat about its optimum
+    tolerance = 3e-3 if method == "geomin" else 1e-3  # geomin is flat about its optimum
     full, loadings = resampled(reference.correlation("bfi", "pearson"), 5)
     target = rotate(full, method, random_starts=0).loadings
     found = rotate_many(loadings, method, target)
