@@ -12,7 +12,6 @@ from persona_big5.errors import NotEstimableError
 from persona_big5.validity.axis import (
     MOST_OF_VARIANCE,
     Axis,
-    Estimate,
     Profiles,
     axis_factor_correlations,
     axis_from_origin,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from persona_big5.analysis.answers import Answers
     from persona_big5.analysis.structure import Structure
+    from persona_big5.validity.crossed import Estimate
     from persona_big5.variance.groups import FloatArray
 
 DEFAULTS = ("default", "none")

@@ -10,12 +10,13 @@ import numpy as np
 from persona_big5.analysis.answers import MISSING_STATE, RESPONDENT, lay_out
 from persona_big5.analysis.document import Missing, component_entry
 from persona_big5.errors import DataError, NotEstimableError
+from persona_big5.validity.crossed import correlation_over_facets
 from persona_big5.validity.missingness import correlation_range, extreme_imputations
 from persona_big5.variance.components import shares
 from persona_big5.variance.covariance import means_by_group
 from persona_big5.variance.design import Facet, identified_effects
 from persona_big5.variance.groups import distinct_rows, sums_of_scores
-from persona_big5.variance.jackknife import FEWEST_LEVELS, Replicates, interval
+from persona_big5.variance.jackknife import FEWEST_LEVELS
 from persona_big5.variance.levels import RUN, level_components, level_effects
 from persona_big5.variance.moments import moment_equations
 
@@ -32,7 +33,6 @@ REFUSALS = ("declined", "refused", MISSING_STATE)
 """States that count as a refusal; answers that are missing without a state may be one."""
 NO_ENDS = Missing("ends of the response scales are not known: a missing answer could be anything")
 FEWEST_RESPONDENTS = 4
-CLOSE_TO_ONE = 0.9999
 NO_CORRELATION = "a scale does not vary, or fewer than 3 respondents"
 
 
@@ -206,30 +206,16 @@ def _correlation_with_interval(x: FloatArray, y: FloatArray, codes: IntArray) ->
     x, y, codes = x[known], y[known], codes[known]
     if len(x) < FEWEST_RESPONDENTS:
         return Missing(f"fewer than {FEWEST_RESPONDENTS} respondents have answers")
-    z = _z(x, y)
-    if np.isnan(z):
+    found = correlation_over_facets(x, y, (codes[:, 0], codes[:, 2]))
+    if np.isnan(found.estimate):
         return Missing("refusals or scores do not differ between respondents")
-    replicates = {}
-    for name, column in (("llm", 0), ("persona", 2)):
-        levels = np.unique(codes[:, column])
-        if len(levels) >= FEWEST_LEVELS:
-            kept = [codes[:, column] != level for level in levels]
-            replicates[name] = np.array([_z(x[own], y[own]) for own in kept])
-    low, high = interval(np.asarray(z), Replicates(replicates))
-    no_end = Missing(f"neither llms nor personas have {FEWEST_LEVELS} levels with refusals to leave out")
+    no_end = f"neither llms nor personas have {FEWEST_LEVELS} levels with refusals to leave out"
     return {
-        "estimate": float(np.tanh(z)),
-        "ci_low": float(np.tanh(low)) if np.isfinite(low) else no_end,
-        "ci_high": float(np.tanh(high)) if np.isfinite(high) else no_end,
+        "estimate": found.estimate,
+        "ci_low": _or(found.ci_low, no_end),
+        "ci_high": _or(found.ci_high, no_end),
         "n": len(x),
     }
-
-
-def _z(x: FloatArray, y: FloatArray) -> float:
-    """Fisher's z of the correlation, NaN where either is constant."""
-    x, y = x - x.mean(), y - y.mean()
-    size = np.sqrt((x @ x) * (y @ y))
-    return float(np.arctanh(np.clip(x @ y / size, -CLOSE_TO_ONE, CLOSE_TO_ONE))) if size > 0 else float("nan")
 
 
 def _scale_means(asked: _Asked) -> dict[str, Any]:
@@ -340,8 +326,10 @@ def _in_words(
     _, row, scale, found = widest
     complete = "no answer" if isinstance(found["complete"], Missing) else f"{found['complete']:.2f}"
     said = [
-        f"the mean of {scale} of {row['llm']} / {row['variant']} lies between {found['least']:.2f} and "
-        f"{found['most']:.2f} (from the answers that are there: {complete})"
+        (
+            f"the mean of {scale} of {row['llm']} / {row['variant']} lies between {found['least']:.2f} and "
+            f"{found['most']:.2f} (from the answers that are there: {complete})"
+        )
     ]
     if not isinstance(correlations, Missing):
         least, most = (

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.linalg
 
 from persona_big5.errors import DataError, NotEstimableError
+from persona_big5.validity.crossed import Estimate
 from persona_big5.variance.groups import distinct_rows
 from persona_big5.variance.jackknife import FEWEST_LEVELS, Replicates, interval
 
@@ -65,15 +66,6 @@ class Profiles:
             return np.zeros((p, p))
         rows = self.noise[self.noise_unit == unit]
         return np.asarray(rows.T @ rows)
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """An estimate with its 95 % interval, NaN where it, or an end, is not defined."""
-
-    estimate: float
-    ci_low: float
-    ci_high: float
 
 
 @dataclass(frozen=True, slots=True)
