@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from persona_big5.analysis.answers import RESPONDENT
 from persona_big5.analysis.document import Missing
 from persona_big5.errors import NotEstimableError
@@ -30,6 +32,7 @@ ESTIMATES = (
 )  # fmt: skip
 NOT_CONVERGED = "the search did not converge: the stated model has no stable solution for these answers"
 NO_ERRORS = "the information matrix has no inverse: the answers leave parameters of the model open"
+NO_VARIANCE = Missing("the item's variance at this level is estimated as 0 or negative")
 DEPENDENT = (
     "respondents that share an llm or a persona are taken as independent: with few of either, p is too small and the "
     "intervals are too narrow"
@@ -151,9 +154,13 @@ def _level_entry(level: Level) -> dict[str, Any]:
     return {"fit": fit, **dict(zip(ESTIMATES, values, strict=True))}
 
 
-def _by_item(found: Estimates, values: FloatArray) -> dict[str, dict[str, float]]:
+def _by_item(found: Estimates, values: FloatArray) -> dict[str, dict[str, float | Missing]]:
     """Stated loadings only, by item and factor."""
     return {
-        item: {factor: float(values[i, j]) for j, factor in enumerate(found.factors) if found.standardised[i, j] != 0}
+        item: {
+            factor: NO_VARIANCE if np.isnan(values[i, j]) else float(values[i, j])
+            for j, factor in enumerate(found.factors)
+            if found.loadings[i, j] != 0
+        }
         for i, item in enumerate(found.items)
     }

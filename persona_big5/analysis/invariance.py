@@ -10,6 +10,7 @@ from persona_big5.analysis.confirmatory import FEWEST_ITEMS, MOST_ITEMS, NOT_CON
 from persona_big5.analysis.document import Missing
 from persona_big5.errors import NotEstimableError
 from persona_big5.factors.confirmatory import Measurement, measurement_invariance
+from persona_big5.factors.confirmatory.invariance import STEPS
 from persona_big5.factors.confirmatory.one_level import complete_rows
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def invariance_entry(
     -------
     ``all_scales`` and ``by_scale {scale: …}``, each Missing with its reason or ``groups, n, left_out [{group,
     reason}], steps {configural|metric|scalar|strict: {fit, chi2_change, df_change, p_change, cfi_change, rmsea_change,
-    holds, converged}}, factors, factor_means, factor_sd, conclusion, warnings``. Factor means (groups x factors) are in
+    holds}}, factors, factor_means, factor_sd, conclusion, warnings``. Factor means (groups x factors) are in
     standard deviations of the first group, and Missing unless the scalar step holds. Missing altogether where nothing
     can be compared.
     """
@@ -120,39 +121,37 @@ def _compare(
 def _entry(
     found: Invariance, measurement: Measurement, left_out: Mapping[str, str], warnings: list[str]
 ) -> dict[str, Any]:
-    scalar = next(step for step in found.steps if step.name == "scalar")
+    by_name = {step.name: step for step in found.steps}
+    steps: dict[str, Any] = dict.fromkeys(STEPS, Missing("a step before it could not be fitted"))
+    steps |= {name: _step_entry(step) for name, step in by_name.items()}
+    comparable = "scalar" in by_name and by_name["scalar"].holds
     why_not = Missing("the scalar step does not hold: factor means of llms may not be compared")
     return {
         "groups": list(found.groups),
         "n": list(found.n),
         "left_out": [{"group": group, "reason": reason} for group, reason in left_out.items()],
-        "steps": {
-            step.name: _step_entry(step, before)
-            for step, before in zip(found.steps, (None, *found.steps[:-1]), strict=True)
-        },
+        "steps": steps,
         "factors": list(measurement.factors),
-        "factor_means": found.factor_means if scalar.holds else why_not,
-        "factor_sd": found.factor_sd if scalar.holds else why_not,
+        "factor_means": found.factor_means if comparable else why_not,
+        "factor_sd": found.factor_sd if comparable else why_not,
         "conclusion": found.conclusion,
         "warnings": warnings,
     }
 
 
-def _step_entry(step: Step, before: Step | None) -> dict[str, Any]:
-    changes: dict[str, Any] = {
+def _step_entry(step: Step) -> dict[str, Any] | Missing:
+    if not step.converged:
+        return Missing(NOT_CONVERGED)
+    changes = {
         "chi2_change": step.chi2_change,
         "df_change": step.df_change,
         "p_change": step.p_change,
         "cfi_change": step.cfi_change,
         "rmsea_change": step.rmsea_change,
     }
-    if before is None:
-        changes = dict.fromkeys(changes, Missing(FIRST))
-    elif not (step.converged and before.converged):
-        changes = dict.fromkeys(changes, Missing(NOT_CONVERGED))
+    why = Missing(FIRST if step.chi2_change is None else NO_DF)
     return {
-        "fit": fit_of(step.fit) if step.converged else Missing(NOT_CONVERGED),
-        **{name: Missing(NO_DF) if value is None else value for name, value in changes.items()},
+        "fit": fit_of(step.fit),
+        **{name: why if value is None else value for name, value in changes.items()},
         "holds": step.holds,
-        "converged": step.converged,
     }

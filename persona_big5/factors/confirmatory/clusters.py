@@ -7,9 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import LinAlgError, eigh, solve
+from scipy.linalg import LinAlgError, eigh
 
-from persona_big5.factors.confirmatory.likelihood import LOG_2PI, RIDGE
+from persona_big5.factors.confirmatory.descent import solve_damped
+from persona_big5.factors.confirmatory.likelihood import LOG_2PI
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,6 +133,8 @@ class TwoLevelPoint:
                 for structure, matrix in zip(structures, saturated, strict=True)
             ]
         )
+        if not np.isfinite(sigma).all():
+            return None
         try:
             values, basis = eigh(sigma[1], sigma[0])
         except LinAlgError:
@@ -250,8 +253,7 @@ class TwoLevelPoint:
         if q:
             for level, moves in self._moves.items():
                 solved += moves @ wanted[level].ravel()
-            damped = self.information + RIDGE * np.diag(np.diag(self.information))
-            solved = solve(damped, right[:q] + solved, assume_a="sym")
+            solved = solve_damped(self.information, right[:q] + solved)
             for level, moves in self._moves.items():
                 moved[level] = (solved @ moves).reshape(p, p)
         for level in reversed(saturated):

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
-_MAX_STEPS = 300
+_MAX_STEPS = 200
+_RIDGE = 1e-9  # of the information's diagonal, so that a step exists where it has no inverse
 _REMEMBERED = 20
 _TOLERANCE = 1e-9  # expected gain of the next step in log-likelihood
 _ROUNDING = 1e-6  # the same, where rounding hides any further gain
@@ -52,7 +53,11 @@ def descend(start: P) -> tuple[P, bool]:
     Limited-memory BFGS (Nocedal, 1980) whose first guess of the curvature is the Fisher information at each point: a
     scoring step to begin with, and fast where the model is wrong and the two curvatures differ.
     """
-    point = start
+    with np.errstate(all="ignore"):  # a search that runs off meets infinities, and has not converged
+        return _descend(start)
+
+
+def _descend(point: P) -> tuple[P, bool]:
     memory: deque[tuple[FloatArray, FloatArray]] = deque(maxlen=_REMEMBERED)
     for _ in range(_MAX_STEPS):
         direction = -_newton(point, memory)
@@ -70,6 +75,16 @@ def descend(start: P) -> tuple[P, bool]:
                 memory.append((step, change))
             point = reached
     return point, False
+
+
+def solve_damped(information: FloatArray, right: FloatArray) -> FloatArray:
+    """Multiply the inverse of an information matrix with a vector; NaN where there is none."""
+    scale = np.sqrt(np.diag(information))
+    damped = information / np.outer(scale, scale) + _RIDGE * np.eye(len(scale))
+    try:
+        return np.asarray(np.linalg.solve(damped, right / scale) / scale)
+    except np.linalg.LinAlgError:
+        return np.full(len(scale), np.nan)
 
 
 def _newton(point: Point, memory: Iterable[tuple[FloatArray, FloatArray]]) -> FloatArray:

@@ -48,7 +48,7 @@ class Indices:
     chi2: float
     df: int
     p: float | None
-    cfi: float | None
+    cfi: float
     tli: float | None
     rmsea: float | None
     rmsea_low: float | None
@@ -75,6 +75,7 @@ def indices(
     srmr: float | None,
     n_groups: int = 1,
     whole: bool = True,
+    log_units: float = 0.0,
 ) -> Indices:
     """Judge a model by its likelihood between those of the saturated and the baseline model.
 
@@ -90,6 +91,8 @@ def indices(
         RMSEA is multiplied by its square root.
     whole
         Whether the likelihood is of the whole model; AIC and BIC of a part are not given.
+    log_units
+        Sum over all answers of the logarithms of the units that they were divided by before fitting.
 
     Notes
     -----
@@ -122,7 +125,7 @@ def indices(
         reasons |= dict.fromkeys(
             ("log_likelihood", "n_parameters", "aic", "bic"), "of the whole model only: see the fit of both levels"
         )
-    minus_two, k = -2 * model.log, model.n_parameters
+    log, k = model.log - log_units, model.n_parameters
     return Indices(
         chi2=statistic,
         df=df,
@@ -133,10 +136,10 @@ def indices(
         rmsea_low=low,
         rmsea_high=high,
         srmr=srmr,
-        log_likelihood=model.log if whole else None,
+        log_likelihood=log if whole else None,
         n_parameters=k if whole else None,
-        aic=minus_two + 2 * k if whole else None,
-        bic=minus_two + k * float(np.log(n)) if whole else None,
+        aic=-2 * log + 2 * k if whole else None,
+        bic=-2 * log + k * float(np.log(n)) if whole else None,
         reasons=reasons,
     )
 

@@ -64,8 +64,10 @@ class Step:
     converged: bool
 
     def __str__(self) -> str:
-        change = "" if self.cfi_change is None else f", CFI {self.cfi_change:+.4f}, RMSEA {self.rmsea_change:+.4f}"
-        return f"{self.name}: {self.fit}{change}: {'holds' if self.holds else 'does not hold'}"
+        changes = {"CFI": self.cfi_change, "RMSEA": self.rmsea_change}
+        shown = "".join(f", {name} {change:+.4f}" for name, change in changes.items() if change is not None)
+        verdict = "holds" if self.holds else "does not hold" if self.converged else "could not be fitted"
+        return f"{self.name}: {self.fit}{shown}: {verdict}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +81,11 @@ class Invariance:
     n
         Rows of each group.
     steps
-        From configural to strict.
+        From configural to strict; the first that could not be fitted is the last.
     factor_means, factor_sd
-        Of the groups at the scalar step, in standard deviations of the reference group (groups, k); to be compared
-        only where that step holds. Factors point to where the sum of their loadings is positive.
+        Of the groups at the scalar step, in standard deviations of the reference group (groups, k); None where that
+        step could not be fitted, and to be compared only where it holds. Factors point to where the sum of their
+        loadings is positive.
     conclusion
         In plain words.
     """
@@ -90,8 +93,8 @@ class Invariance:
     groups: tuple[str, ...]
     n: tuple[int, ...]
     steps: tuple[Step, ...]
-    factor_means: FloatArray
-    factor_sd: FloatArray
+    factor_means: FloatArray | None
+    factor_sd: FloatArray | None
     conclusion: str
 
     def __str__(self) -> str:
@@ -106,8 +109,7 @@ def measurement_invariance(
     Parameters
     ----------
     scores
-        Rows (n, number of columns) of each group, NaN missing: a row that lacks a stated item is left
-        out.
+        Rows (n, number of columns) of each group, NaN missing: a row that lacks a stated item is left out.
     measurement
         Which items load on which factors, in every group.
     items
@@ -136,22 +138,26 @@ def measurement_invariance(
             rows[group] = complete_rows(table, measurement, items)
         except NotEstimableError as error:
             raise NotEstimableError(f"group {group}: {error}") from error
-    moments = Moments.of_groups(list(rows.values()))
+    units = np.concatenate(list(rows.values())).std(axis=0)
+    moments = Moments.of_groups([table / units for table in rows.values()])
+    log_units = float(moments.n.sum() * np.log(units).sum())
     names: list[str] = []
     check_identified(measurement.structure(measurement.items, names), names)
-    fitted = [_fit(step, moments, measurement) for step in range(len(STEPS))]
     steps: list[Step] = []
-    for name, model in zip(STEPS, fitted, strict=True):
+    means, deviations = None, None
+    for number, name in enumerate(STEPS):
+        model = _fit(number, moments, measurement, log_units)
         steps.append(_step(name, model, steps[-1] if steps else None))
-    scalar = fitted[STEPS.index("scalar")].point
-    variances = [np.diag(each.factor_covariances.at(scalar.parameters)) for each in scalar.structures]
-    signs = np.where(scalar.structures[0].loadings.at(scalar.parameters).sum(axis=0) < 0, -1.0, 1.0)
+        if not model.converged:
+            break
+        if number == _SCALAR:
+            means, deviations = _factor_levels(model.point)
     return Invariance(
         groups=tuple(rows),
         n=tuple(len(table) for table in rows.values()),
         steps=tuple(steps),
-        factor_means=signs * [each.factor_means.at(scalar.parameters) for each in scalar.structures],
-        factor_sd=np.sqrt(np.maximum(variances, 0.0)),
+        factor_means=means,
+        factor_sd=deviations,
         conclusion=_conclude(steps),
     )
 
@@ -161,6 +167,14 @@ class _Model:
     point: LikelihoodPoint
     fit: Indices
     converged: bool
+
+
+def _factor_levels(point: LikelihoodPoint) -> tuple[FloatArray, FloatArray]:
+    """Means and standard deviations of the factors by group (groups, k); a negative variance counts as 0."""
+    signs = np.where(point.structures[0].loadings.at(point.parameters).sum(axis=0) < 0, -1.0, 1.0)
+    means = np.array([structure.factor_means.at(point.parameters) for structure in point.structures])
+    variances = [np.diag(structure.factor_covariances.at(point.parameters)) for structure in point.structures]
+    return signs * means, np.sqrt(np.maximum(variances, 0.0))
 
 
 def _structures(step: int, n_groups: int, measurement: Measurement, names: list[str]) -> tuple[Structure, ...]:
@@ -187,7 +201,7 @@ def _structures(step: int, n_groups: int, measurement: Measurement, names: list[
     return (first, *(another() for _ in range(1, n_groups)))
 
 
-def _fit(step: int, moments: Moments, measurement: Measurement) -> _Model:
+def _fit(step: int, moments: Moments, measurement: Measurement, log_units: float) -> _Model:
     names: list[str] = []
     n_groups = len(moments.n)
     structures = _structures(step, n_groups, measurement, names)
@@ -212,6 +226,7 @@ def _fit(step: int, moments: Moments, measurement: Measurement) -> _Model:
         n=int(moments.n.sum()),
         srmr=float(share @ np.array(srmr, dtype=float)),
         n_groups=n_groups,
+        log_units=log_units,
     )
     return _Model(point, fit, converged)
 
@@ -219,10 +234,8 @@ def _fit(step: int, moments: Moments, measurement: Measurement) -> _Model:
 def _step(name: str, model: _Model, before: Step | None) -> Step:
     fit = model.fit
     if before is None:
-        holds = model.converged and fit.cfi is not None and fit.cfi >= ACCEPTABLE_CFI
+        holds = model.converged and fit.cfi >= ACCEPTABLE_CFI
         return Step(name, fit, None, None, None, None, None, holds, model.converged)
-    assert fit.cfi is not None
-    assert before.fit.cfi is not None
     change = max(fit.chi2 - before.fit.chi2, 0.0)
     df = fit.df - before.fit.df
     cfi_change = fit.cfi - before.fit.cfi

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import coo_array, diags_array
-from scipy.sparse.linalg import SuperLU, splu
+from scipy.sparse import coo_array, diags_array, eye_array
+from scipy.sparse.linalg import splu
 
 from persona_big5.errors import NotEstimableError
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from persona_big5.factors.confirmatory.structure import Derivatives, FloatArray, IntArray, Structure
 
 LOG_2PI = float(np.log(2 * np.pi))
-RIDGE = 1e-9
-"""Added to the information, as a share of its diagonal, so that a step exists where it has no inverse."""
+_RIDGE = 1e-9  # of the information's diagonal, so that a step exists where it has no inverse
 _MAX_EM_STEPS = 5000
 _EM_TOLERANCE = 1e-9  # of the log-likelihood
 
@@ -94,6 +93,10 @@ class Moments:
             return None
         logs = 2 * np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
         return np.where(both, inverses, 0.0), logs
+
+    def in_units(self, units: FloatArray) -> Moments:
+        """Divide every item by its unit (p,)."""
+        return replace(self, mean=self.mean / units, covariance=self.covariance / np.outer(units, units))
 
     def centred(self) -> Moments:
         """Put every mean at 0."""
@@ -193,14 +196,13 @@ class LikelihoodPoint:
         """The parameters."""
         return self.parameters
 
-    @cached_property
-    def _factor(self) -> SuperLU:
-        information = self.information.tocsc()
-        return splu(information + RIDGE * diags_array(information.diagonal()))
-
     def solve(self, right: FloatArray) -> FloatArray:
         """Multiply the inverse information with a vector (q,)."""
-        return np.asarray(self._factor.solve(right))
+        scale = np.sqrt(self.information.diagonal())
+        if not (np.isfinite(scale).all() and (scale > 0).all()):
+            return np.full(len(scale), np.nan)
+        scaled = diags_array(1 / scale) @ self.information @ diags_array(1 / scale) + _RIDGE * eye_array(len(scale))
+        return np.asarray(splu(scaled.tocsc()).solve(right / scale) / scale)
 
     def moved_to(self, position: FloatArray) -> LikelihoodPoint | None:
         """Evaluate elsewhere; None where an implied covariance is not positive definite."""

@@ -90,10 +90,10 @@ def confirm(
     """
     if missing == "listwise":
         rows = complete_rows(scores, measurement, items)
-        return _fit(measurement, Moments.of_groups([rows]), modelled_means=False)
+        return _fit(measurement, Moments.of_groups([rows]), rows.std(axis=0), modelled_means=False)
     rows = _columns(scores, measurement, items)
     _check_incomplete(rows, measurement.items)
-    return _fit(measurement, Moments.of_patterns(rows), modelled_means=True)
+    return _fit(measurement, Moments.of_patterns(rows), np.nanstd(rows, axis=0), modelled_means=True)
 
 
 def confirm_covariance(
@@ -112,12 +112,16 @@ def confirm_covariance(
     kept = [list(items).index(item) for item in measurement.items]
     p = len(kept)
     _check_n(n, p)
-    check_definite(covariance[np.ix_(kept, kept)], measurement.items)
+    covariance = covariance[np.ix_(kept, kept)]
+    check_definite(covariance, measurement.items)
     moments = Moments(
-        np.array([float(n)]), np.zeros(1, dtype=np.int64), np.zeros((1, p)), covariance[np.ix_(kept, kept)][None],
-        np.ones((1, p), dtype=bool),
-    )  # fmt: skip
-    return _fit(measurement, moments, modelled_means=False)
+        n=np.array([float(n)]),
+        group=np.zeros(1, dtype=np.int64),
+        mean=np.zeros((1, p)),
+        covariance=covariance[None],
+        present=np.ones((1, p), dtype=bool),
+    )
+    return _fit(measurement, moments, np.sqrt(np.diag(covariance)), modelled_means=False)
 
 
 def complete_rows(scores: FloatArray, measurement: Measurement, items: Sequence[str]) -> FloatArray:
@@ -185,8 +189,12 @@ def check_definite(
         raise NotEstimableError(f"{', '.join(dependent[:5])}: determine each other without error{where}; leave one out")
 
 
-def _fit(measurement: Measurement, moments: Moments, *, modelled_means: bool) -> Confirmation:
-    """Fit; means are parameters where answers are missing, and else reproduced exactly, counting for nothing."""
+def _fit(measurement: Measurement, moments: Moments, units: FloatArray, *, modelled_means: bool) -> Confirmation:
+    """Fit items divided by their ``units`` (p,).
+
+    Means are parameters where answers are missing, and else reproduced exactly, counting for nothing.
+    """
+    moments = moments.in_units(units)
     items = measurement.items
     p = len(items)
     names: list[str] = []
@@ -209,7 +217,7 @@ def _fit(measurement: Measurement, moments: Moments, *, modelled_means: bool) ->
         information = curvature(lambda at: _gradient(structure, moments, at), point.parameters)
     else:
         information = point.information.toarray()
-    found = estimates(measurement, structure, items, point.parameters, standard_errors(information))
+    found = estimates(measurement, structure, items, point.parameters, standard_errors(information), units)
     residual = mean[0] - structure.mean(point.parameters) if modelled_means else None
     n_means = p if modelled_means else 0
     n = int(moments.n.sum())
@@ -219,6 +227,7 @@ def _fit(measurement: Measurement, moments: Moments, *, modelled_means: bool) ->
         Likelihood(uncorrelated(moments), p + n_means),
         n=n,
         srmr=residual_srmr(covariance[0], structure.covariance(point.parameters), residual),
+        log_units=float(moments.n @ moments.present @ np.log(units)),
     )
     return Confirmation(found, fit, n, converged, found.warnings if converged else (NOT_CONVERGED, *found.warnings))
 

@@ -28,7 +28,8 @@ class Estimates:
         In the items' units, shape (p, k); loadings that were not stated are 0 without error. Standard errors are None
         where the information matrix has no inverse.
     standardised, standardised_se
-        Loadings of standardised items, the errors by the delta method.
+        Loadings of standardised items, the errors by the delta method; NaN for items whose variance is estimated as 0
+        or negative, which the warnings name.
     factor_correlations, factor_correlations_se
         Shape (k, k).
     residual_variances
@@ -72,17 +73,26 @@ def estimates(
     items: Sequence[str],
     parameters: FloatArray,
     errors: FloatArray | None,
+    units: FloatArray,
 ) -> Estimates:
-    """Read estimates and standard errors out of the ``parameters`` (q,), whose covariance matrix is ``errors``."""
+    """Read estimates and standard errors out of the ``parameters`` (q,), whose covariance matrix is ``errors``.
+
+    ``units`` (p,): what the items were divided by before fitting.
+    """
     loadings = structure.loadings.at(parameters)
     factors = structure.factor_covariances.at(parameters)
     residuals = structure.residuals.at(parameters)
     signs = np.where(loadings.sum(axis=0) < 0, -1.0, 1.0)
-    deviations = np.sqrt(np.maximum(np.diag(structure.covariance(parameters)), np.finfo(float).tiny))
+    variances = np.diag(structure.covariance(parameters))
+    deviations = np.sqrt(np.where(variances > 0, variances, np.nan))
+    loadings_se = _errors_of(structure.loadings, errors)
     heywood = tuple(item for item, variance in zip(items, residuals, strict=True) if variance < 0)
     warnings = []
     if heywood:
         warnings.append(f"Heywood case: negative residual variance of {', '.join(heywood)}")
+    if not (variances > 0).all():
+        none_left = [item for item, variance in zip(items, variances, strict=True) if variance <= 0]
+        warnings.append(f"no variance left of {', '.join(none_left)}: no standardised loading")
     if len(factors) and np.linalg.eigvalsh(factors)[0] <= 0:
         warnings.append("the factor correlations are no correlation matrix: some factors cannot be told apart")
     if errors is None:
@@ -90,13 +100,13 @@ def estimates(
     return Estimates(
         items=tuple(items),
         factors=measurement.factors,
-        loadings=loadings * signs,
-        loadings_se=_errors_of(structure.loadings, errors),
+        loadings=loadings * signs * units[:, None],
+        loadings_se=None if loadings_se is None else loadings_se * units[:, None],
         standardised=loadings * signs / deviations[:, None],
         standardised_se=_standardised_errors(structure, parameters, deviations, errors),
         factor_correlations=factors * np.outer(signs, signs),
         factor_correlations_se=_errors_of(structure.factor_covariances, errors),
-        residual_variances=residuals,
+        residual_variances=residuals * units**2,
         heywood=heywood,
         warnings=tuple(warnings),
     )

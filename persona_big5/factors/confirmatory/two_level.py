@@ -141,7 +141,8 @@ def confirm_two_level(
         raise NotEstimableError(
             f"{int(complete.sum())} of {len(rows)} rows are complete: too few for {len(names)} items"
         )
-    moments = ClusterMoments.of(rows[complete], np.asarray(cluster)[complete])
+    units = np.maximum(rows[complete].std(axis=0), np.finfo(float).tiny)
+    moments = ClusterMoments.of(rows[complete] / units, np.asarray(cluster)[complete])
     _check(moments, names)
     progress("two-level models without and with all covariances")
     free = _Model.fit(moments, names, None, None)
@@ -157,7 +158,12 @@ def confirm_two_level(
     fit = None
     if both.converged and baseline.converged:
         fit = indices(
-            both.likelihood, free.likelihood, baseline.likelihood, n=moments.n_rows, srmr=_sum(both.srmr(free))
+            both.likelihood,
+            free.likelihood,
+            baseline.likelihood,
+            n=moments.n_rows,
+            srmr=_sum(both.srmr(free)),
+            log_units=moments.n_rows * float(np.log(units).sum()),
         )
     errors = standard_errors(both.observed_information()) if both.converged else None
     levels, warnings = [], [] if both.converged else [_NOT_CONVERGED]
@@ -166,9 +172,9 @@ def confirm_two_level(
         alone, alone_fit = _alone(moments, names, level, measurement, free)
         found = None
         if both.converged:
-            found = both.estimates(level, measurement, names, errors)
+            found = both.estimates(level, measurement, names, errors, units)
         elif alone.converged:
-            found = alone.estimates(level, measurement, names, standard_errors(alone.point.information))
+            found = alone.estimates(level, measurement, names, standard_errors(alone.point.information), units)
         warnings += [f"{warning}{_LEVELS[level]}" for warning in (found.warnings if found else ())]
         levels.append(Level(found, alone_fit, estimated_alone=found is not None and not both.converged))
     sizes = moments.size[1:].astype(int)
@@ -282,12 +288,17 @@ class _Model:
         ]
 
     def estimates(
-        self, level: int, measurement: Measurement, items: Sequence[str], errors: FloatArray | None
+        self,
+        level: int,
+        measurement: Measurement,
+        items: Sequence[str],
+        errors: FloatArray | None,
+        units: FloatArray,
     ) -> Estimates:
         """Read out what was estimated at one of the structured levels."""
         structure = self.structures[level]
         assert structure is not None
-        return estimates(measurement, structure, items, self.point.parameters, errors)
+        return estimates(measurement, structure, items, self.point.parameters, errors, units)
 
     def observed_information(self) -> FloatArray | None:
         """Of the parameters of two structured levels (q, q)."""
