@@ -120,7 +120,9 @@ def placebo_entry(
     }
 
 
-def _excess(components: LevelComponents | str, placebo: LevelComponents, *, same_llms: bool) -> dict[str, Any] | Missing:
+def _excess(
+    components: LevelComponents | str, placebo: LevelComponents, *, same_llms: bool
+) -> dict[str, Any] | Missing:
     if isinstance(components, str):
         return Missing(components)
     if components.persona is None or placebo.persona is None:
@@ -128,7 +130,9 @@ def _excess(components: LevelComponents | str, placebo: LevelComponents, *, same
     excess = components.persona.excess_over(placebo.persona, same_llms=same_llms)
     if excess is None:
         return Missing("fewer than 4 personas, or fewer than 4 placebo personas: nothing to resample")
-    return {name: value if np.isfinite(value) else Missing("no spread at all") for name, value in asdict(excess).items()}
+    return {
+        name: value if np.isfinite(value) else Missing("no spread at all") for name, value in asdict(excess).items()
+    }
 
 
 def by_llm(answers: Answers) -> list[OfLlm]:
@@ -155,7 +159,10 @@ def by_llm(answers: Answers) -> list[OfLlm]:
                 None if run_to_persona is None else run_to_persona.estimate,
                 run_to_persona,
                 robustness(own.scores, own.code("persona"), own.cell),
-                {scale: _own_coefficients(own, keyed[rows], answers.items.members(scale)) for scale in own.items.scales},
+                {
+                    scale: _own_coefficients(own, keyed[rows], answers.items.members(scale))
+                    for scale in own.items.scales
+                },
             )
         )
     return found

@@ -104,9 +104,11 @@ def _query(kinds: Mapping[str, str], numbers: Sequence[str]) -> str:
         f"coalesce(enum_code({quoted(column)}::VARCHAR::{kind})::INTEGER, -1) AS {quoted(column)}"
         for column, kind in kinds.items()
     ]
-    values = [f"coalesce(TRY_CAST({quoted(column)} AS DOUBLE), 'nan'::DOUBLE) AS {quoted(column)}" for column in numbers]
+    values = [
+        f"coalesce(TRY_CAST({quoted(column)} AS DOUBLE), 'nan'::DOUBLE) AS {quoted(column)}" for column in numbers
+    ]
     wrong = " OR ".join(
         f"(TRY_CAST({quoted(column)} AS DOUBLE) IS NULL AND trim({quoted(column)}::VARCHAR) NOT IN {MISSING})"
         for column in numbers
     )
-    return f"SELECT {', '.join([*codes, *values])}, coalesce({wrong}, false) AS \"wrong of these\" FROM long"
+    return f'SELECT {", ".join([*codes, *values])}, coalesce({wrong}, false) AS "wrong of these" FROM long'

@@ -173,9 +173,7 @@ def level_covariances(
     return found
 
 
-def _at_levels(
-    cells: GroupSums, respondent_columns: Sequence[str], effects: Sequence[Effect]
-) -> dict[str, FloatArray]:
+def _at_levels(cells: GroupSums, respondent_columns: Sequence[str], effects: Sequence[Effect]) -> dict[str, FloatArray]:
     separated = respondent_covariance(cells, respondent_columns)
     effect = moment_equations(cells, effects).solve()
     del effect[RESIDUAL]

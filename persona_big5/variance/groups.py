@@ -329,9 +329,7 @@ def add_up(
         return GroupSums(Grouping(columns, codes), n, totals, squares)
     groups, levels = distinct_rows(codes)
     add = summing(groups, len(levels))
-    return GroupSums(
-        Grouping(columns, levels), add(n), add(totals), add(totals**2 if squares is None else squares)
-    )
+    return GroupSums(Grouping(columns, levels), add(n), add(totals), add(totals**2 if squares is None else squares))
 
 
 def cross_sums(scores: FloatArray, codes: IntArray, columns: Sequence[str]) -> GroupSums:

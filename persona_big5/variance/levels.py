@@ -241,7 +241,9 @@ def _run_to_persona(
     with np.errstate(divide="ignore", invalid="ignore"):
         low, high = interval(ratio(averaged), replicates.map(ratio))
     smallest, _ = interval(np.asarray(persona.estimate), persona.replicates)
-    differences = {facet: rows[:, -1] - persona.replicates.by_facet[facet] for facet, rows in replicates.by_facet.items()}
+    differences = {
+        facet: rows[:, -1] - persona.replicates.by_facet[facet] for facet, rows in replicates.by_facet.items()
+    }
     return Ratio(
         float(ratio(averaged)),
         at_least_zero(float(low)),

@@ -68,7 +68,6 @@ class Moments:
         solution = np.einsum("...ij,j...->i...", inverse, self.sums)
         return dict(zip(self.names, solution, strict=True))
 
-
     def aliased(self) -> tuple[str, ...]:
         """Name the effects whose equations follow from those before them and the residual's, for every quantity.
 

@@ -97,9 +97,7 @@ def reml(sums: GroupSums, effects: Sequence[Effect]) -> Reml:
     if found.x.max() >= LARGEST:
         raise NotEstimableError("no variance is left for the residual, which REML needs; use the method of moments")
     names = [effect.name for effect in effects]
-    return Reml(
-        {**dict(zip(names, (ratios * residual).tolist(), strict=True)), RESIDUAL: residual}, float(found.fun)
-    )
+    return Reml({**dict(zip(names, (ratios * residual).tolist(), strict=True)), RESIDUAL: residual}, float(found.fun))
 
 
 @dataclass(frozen=True)
@@ -226,7 +224,9 @@ class _System:
         place = self.touched[:, :, None] * (r + 1) + self.touched[:, None, :]
         taken = between.swapaxes(1, 2) @ carried
         taken = np.bincount(place.ravel(), taken.ravel(), (r + 1) ** 2).reshape(r + 1, r + 1)[:r, :r]
-        across = across_scale[:, None] * self.across * across_scale + np.diag((self.across_effect != mean) * 1.0) - taken
+        across = (
+            across_scale[:, None] * self.across * across_scale + np.diag((self.across_effect != mean) * 1.0) - taken
+        )
         lower = np.linalg.cholesky(across)
         across_inverse = np.linalg.inv(across)
         own_sums, across_sums = own_scale * self.own_sums, across_scale * self.across_sums

@@ -7,10 +7,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 
 from persona_big5.errors import NotEstimableError
 from persona_big5.variance.covariance import (
     effect_covariance,
+    level_covariances,
     means_by_group,
     means_covariance,
     pairwise_covariance,
@@ -78,6 +80,30 @@ def test_variances_are_the_diagonals_of_the_matrices(two_level):
         np.testing.assert_allclose(split.by_item[effect], np.diag(matrices[residual]), atol=1e-10)
 
 
+@pytest.mark.parametrize(
+    ("unit", "columns"), [("cell", ["model", "persona"]), ("persona", ["persona"]), ("model", ["model"])]
+)
+def test_intraclass_correlations_equal_those_of_statsby(shared, two_level, unit, columns):
+    frame, scores, _ = two_level
+    reference = json.loads((shared / "reference" / "ref" / "two_level" / f"statsBy_{unit}.json").read_text())
+    respondent = np.unique(codes_of(frame, columns), axis=0, return_inverse=True)[1]
+    by_item = level_components(scores, respondent[:, None], [Facet("respondent")]).by_item
+    between, within = by_item["respondent"], by_item["run"]
+    runs = len(frame) / (respondent.max() + 1)
+    items = [name for name in reference["ICC1"] if name != "g" and name in frame]
+    assert len(items) == scores.shape[1]
+    np.testing.assert_allclose(between / (between + within), [reference["ICC1"][i] for i in items], atol=1e-8)
+    np.testing.assert_allclose(between / (between + within / runs), [reference["ICC2"][i] for i in items], atol=1e-8)
+
+
+def test_matrices_and_components_are_one_computation(two_level):
+    _, scores, codes = two_level
+    matrices = level_covariances(scores, codes, ["llm", "persona"], ["llm", "persona"], level_effects(FACETS))
+    split = level_components(scores, codes, FACETS)
+    for name, component in split.components.items():
+        assert component.estimate_raw == pytest.approx(np.trace(matrices[name]) / scores.shape[1], abs=1e-12), name
+
+
 def test_missing_answers_are_paired_off_not_filled(two_level):
     _, scores, codes = two_level
     random = np.random.default_rng(3)
@@ -129,6 +155,34 @@ def test_published_robustness_and_susceptibility(shared):
         found = robustness(scores[own], persona, persona)
         assert found.robustness == pytest.approx(r, abs=5e-3), llm
         assert found.susceptibility == pytest.approx(s, abs=5e-4), llm
+
+
+def test_robustness_is_the_mean_spread_over_complete_personas():
+    random = np.random.default_rng(8)
+    persona = np.repeat(np.arange(6), 8)
+    cell = persona * 2 + np.tile(np.repeat([0, 1], 4), 6)  # two contexts, four runs each
+    scores = random.normal(size=(48, 3)) + random.normal(size=(6, 3))[persona]
+    scores[cell == 11, 1] = np.nan  # persona 5 lacks an item in one context
+    scores[0, 0] = np.nan
+    sds, means = [], []
+    for own in range(5):
+        cells = [scores[cell == number] for number in np.unique(cell[persona == own])]
+        means.append(np.mean([np.nanmean(rows, axis=0) for rows in cells], axis=0))
+        sds.extend(np.nanstd(rows, axis=0, ddof=1) for rows in cells)
+    found = robustness(scores, persona, cell)
+    assert found.n_personas == 5
+    assert found.robustness == pytest.approx(1 / np.mean(sds), abs=1e-12)
+    assert found.susceptibility == pytest.approx(np.std(means, axis=0, ddof=1).mean(), abs=1e-12)
+
+
+def test_robustness_of_single_runs_and_of_nobody_complete_is_undefined():
+    nobody = robustness(np.full((4, 2), np.nan), np.arange(4), np.arange(4))
+    assert (nobody.n_personas, np.isnan(nobody.robustness)) == (0, True)
+    single = robustness(np.arange(8.0).reshape(4, 2), np.arange(4), np.arange(4))
+    assert np.isnan(single.robustness)
+    assert single.susceptibility == pytest.approx(np.std([0, 2, 4, 6], ddof=1), abs=1e-12)
+    steady = robustness(np.ones((4, 2)), np.zeros(4, dtype=int), np.zeros(4, dtype=int))
+    assert (steady.robustness, np.isnan(steady.susceptibility)) == (np.inf, True)
 
 
 def test_one_run_is_never_called_reliable():
@@ -268,3 +322,62 @@ def test_intervals_of_runs_and_cells_take_off_the_variance_of_their_own_cells():
         one = Replicates({facet: rows[:, i] for facet, rows in replicates.by_facet.items()})
         ends = interval(np.array(components[name].estimate_raw), one, cell_variance=np.asarray(variance))
         assert (components[name].ci_low, components[name].ci_high) == pytest.approx(ends, abs=1e-12)
+
+
+def test_ratio_of_one_is_not_called_different_and_far_from_one_is():
+    found = {}
+    for persona in (0.25, 4.0):
+        random = np.random.default_rng(18)
+        scores, codes = draw(random, {"llm": 0.2, "persona": persona, "llm:persona": 0.25, "run": 0.5}, n_items=20)
+        found[persona] = level_components(scores, codes, FACETS).run_to_persona.p_equal_one
+    assert found[0.25] > 0.1
+    assert found[4.0] < 1e-3
+
+
+def test_p_value_that_the_ratio_is_one_is_that_of_the_jackknifed_difference():
+    random = np.random.default_rng(19)
+    persona = np.repeat(np.arange(9), 4)
+    scores = random.normal(size=(36, 5)) + random.normal(size=(9, 5))[persona]
+    split = level_components(scores, persona[:, None], [Facet("persona")])
+    part = {name: c.estimate_raw for name, c in split.components.items()}
+    left_out = []
+    for level in range(9):
+        rest = persona != level
+        own = level_components(scores[rest], persona[rest][:, None], [Facet("persona")]).components
+        left_out.append(own["run"].estimate_raw - own["persona"].estimate_raw)
+    variance = 8 / 9 * ((left_out - np.mean(left_out)) ** 2).sum()
+    t = (part["run"] - part["persona"]) / np.sqrt(variance)
+    assert split.run_to_persona.p_equal_one == pytest.approx(2 * scipy.stats.t.sf(abs(t), 8), abs=1e-12)
+
+
+def placebo_world(random, spread, n_placebo=8):
+    """Split 20 personas and some placebo personas of 6 llms, whose variances are 1 and ``spread``."""
+    sets = []
+    for n, variance in ((20, 1.0), (n_placebo, spread)):
+        scores, codes = draw(random, {"llm": 0.2, "persona": variance, "llm:persona": 0.3, "run": 0.5}, 6, n, 3, 10)
+        sets.append(level_components(scores, codes, FACETS).persona)
+    return sets
+
+
+def test_personas_exceed_placebo_personas_that_differ_less_and_no_others():
+    random = np.random.default_rng(20)
+    less, same = (placebo_world(random, spread) for spread in (0.05, 1.0))
+    assert less[0].excess_over(less[1], same_llms=True).p_above_zero < 0.001
+    assert same[0].excess_over(same[1], same_llms=True).p_above_zero > 0.05
+    excess = less[0].excess_over(less[1], same_llms=True)
+    assert excess.estimate == pytest.approx(less[0].estimate - less[1].estimate, abs=1e-12)
+    assert excess.ci_low < excess.estimate < excess.ci_high
+
+
+def test_excess_over_a_placebo_that_does_as_much_is_seldom_found():
+    random = np.random.default_rng(21)
+    found = [
+        mine.excess_over(theirs, same_llms=True) for mine, theirs in (placebo_world(random, 1.0) for _ in range(120))
+    ]
+    assert np.mean([excess.p_above_zero < 0.05 for excess in found]) < 0.1
+    assert np.mean([excess.ci_low <= 0 <= excess.ci_high for excess in found]) > 0.9
+
+
+def test_three_placebo_personas_are_too_few_to_compare_with():
+    personas, placebo = placebo_world(np.random.default_rng(22), 0.1, n_placebo=3)
+    assert personas.excess_over(placebo, same_llms=True) is None

@@ -67,6 +67,99 @@ def test_runs_crossed_with_everything_give_all_fifteen_components(shared):
     assert {**found, "mpir": raw(study)["residual"]} == pytest.approx(expected, abs=1e-8)
 
 
+@pytest.mark.parametrize(
+    ("objects", "facets", "suffix"),
+    [
+        (["persona"], "model,item,run/model:persona", "persona"),
+        (["model", "persona"], "item,run/model:persona", "cell"),
+    ],
+)
+def test_decision_study_of_unbalanced_data_by_reml_equals_reference_grid(shared, objects, facets, suffix):
+    table = pd.read_csv(shared / "reference" / "data" / "sim_gstudy_unbalanced.csv.gz")
+    reference = json.loads((shared / "reference" / "ref" / "gtheory" / "sim_gstudy_unbalanced.json").read_text())
+    study = variance_components(table, objects, parse_facets(facets), score="y", method="reml")
+    items, runs = (sorted({row[f"n_{of}"] for row in reference["d_study_grid"]}) for of in ("items", "runs"))
+    grid = decision_study(study, {"item": items, "run": runs}).grid
+    assert len(grid) == len(reference["d_study_grid"])
+    found = {(row["n_items"], row["n_runs"]): row for row in grid}
+    for row in reference["d_study_grid"]:
+        mine = found[row["n_items"], row["n_runs"]]
+        assert (mine["g"], mine["phi"]) == pytest.approx((row[f"G_{suffix}"], row[f"Phi_{suffix}"]), abs=5e-4)
+        assert mine["calls"] == row["n_items"] * row["n_runs"]
+
+
+def test_error_is_runs_over_runs_and_residual_over_runs_and_items(shared):
+    study, reference = g_study(shared, "sim_gstudy.csv.gz", ["model", "persona"], "item,run/model:persona", "y")
+    part = {name: component.estimate for name, component in study.effects.items()}
+    with_items = sum(part[f"{who}:item"] for who in ("model", "persona", "model:persona"))
+    for items, runs in ((5, 1), (12, 3)):
+        error = with_items / items + part["run:(model:persona)"] / runs + part["residual"] / (items * runs)
+        universe = part["model"] + part["persona"] + part["model:persona"]
+        found = study.with_conditions({"item": items, "run": runs})
+        assert found.g_coefficient == pytest.approx(universe / (universe + error), abs=1e-12)
+        assert found.sem == pytest.approx(np.sqrt(error + part["item"] / items), abs=1e-12)
+
+
+def test_coefficients_of_judges_and_items_equal_reference(shared):
+    table = pd.read_csv(shared / "reference" / "data" / "Gleser.csv")
+    reference = json.loads((shared / "reference" / "ref" / "gtheory" / "Gleser.json").read_text())
+    study = variance_components(table, ["person"], parse_facets("item,judge"), score="y", method="reml")
+    for row in reference["coefficients"]:
+        found = study.with_conditions({"item": row["n_items"], "judge": row["n_judges"]})
+        assert (found.g_coefficient, found.phi) == pytest.approx((row["G"], row["Phi"]), abs=5e-4)
+
+
+def test_scale_with_a_negative_component_equals_expected_mean_squares(shared):
+    keys = json.loads((shared / "reference" / "ref" / "two_level" / "gstudy_factor1_scale.json").read_text())
+    wide = pd.read_csv(shared / "reference" / "data" / "sim_two_level.csv.gz")
+    signs = {key.removeprefix("-"): key.startswith("-") for key in keys["keyed_items"]}
+    long = wide.melt(["model", "persona", "run"], list(signs), "item", "y")
+    long["y"] = np.where(long["item"].map(signs), 6 - long["y"], long["y"])
+    study = variance_components(long, ["model", "persona"], parse_facets("item,run/model:persona"), score="y")
+    names = ["model", "persona", "item", "run"]
+    expected = expected_mean_squares(long.sort_values(names)["y"].to_numpy().reshape(8, 60, 8, 10))
+    expected["run:(model:persona)"] = expected.pop("run")
+    assert raw(study) == pytest.approx(expected, abs=1e-8)
+    assert expected["run:(model:persona)"] < 0
+
+
+def expected_mean_squares(y):
+    """Closed form for model x persona x item with runs (last axis) nested in model x persona, crossed with items."""
+    m, p, i, r = y.shape
+
+    def sum_of_squares(*kept):
+        gone = tuple(axis for axis in range(4) if axis not in kept)
+        means = y.mean(axis=gone, keepdims=True)
+        return float((means**2).sum() * np.prod([y.shape[axis] for axis in gone]))
+
+    total = {
+        k: sum_of_squares(*k)
+        for k in [(), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2), (0, 1, 3), (0, 1, 2, 3)]
+    }
+    mean = total[()]
+    M, P, I = (total[(k,)] - mean for k in range(3))
+    MP, MI, PI = (total[pair] - total[pair[:1]] - total[pair[1:]] + mean for pair in [(0, 1), (0, 2), (1, 2)])
+    MPI = total[0, 1, 2] - mean - M - P - I - MP - MI - PI
+    R = total[0, 1, 3] - total[0, 1]
+    ms = {
+        "model": M / (m - 1), "persona": P / (p - 1), "item": I / (i - 1), "mp": MP / (m - 1) / (p - 1),
+        "mi": MI / (m - 1) / (i - 1), "pi": PI / (p - 1) / (i - 1), "mpi": MPI / (m - 1) / (p - 1) / (i - 1),
+        "run": R / (m * p * (r - 1)),
+        "residual": (total[0, 1, 2, 3] - total[0, 1, 2] - R) / (m * p * (i - 1) * (r - 1)),
+    }  # fmt: skip
+    return {
+        "residual": ms["residual"],
+        "run": (ms["run"] - ms["residual"]) / i,
+        "model:persona:item": (ms["mpi"] - ms["residual"]) / r,
+        "model:persona": (ms["mp"] - ms["mpi"] - ms["run"] + ms["residual"]) / (i * r),
+        "model:item": (ms["mi"] - ms["mpi"]) / (p * r),
+        "persona:item": (ms["pi"] - ms["mpi"]) / (m * r),
+        "model": (ms["model"] - ms["mp"] - ms["mi"] + ms["mpi"]) / (p * i * r),
+        "persona": (ms["persona"] - ms["mp"] - ms["pi"] + ms["mpi"]) / (m * i * r),
+        "item": (ms["item"] - ms["mi"] - ms["pi"] + ms["mpi"]) / (m * p * r),
+    }
+
+
 def test_decision_study_equals_reference_grid(shared):
     study, reference = g_study(shared, "sim_gstudy.csv.gz", ["persona"], "model,item,run/model:persona", "y")
     for row in reference["d_study_grid"]:
@@ -223,6 +316,15 @@ COLUMNS = {"p": ["p"], "p:item": ["p", "item"], "residual": ["p", "item", "run"]
 def component(estimate):
     nan = float("nan")
     return Component(estimate, estimate, nan, nan, nan, nan, nan, nan, nan)
+
+
+def test_best_design_within_a_budget_has_the_highest_phi_of_those_it_pays_for(shared):
+    study, _ = g_study(shared, "sim_gstudy.csv.gz", ["model", "persona"], "item,run/model:persona", "y")
+    decision = decision_study(study, {"item": (5, 10, 20), "run": (1, 2)})
+    best = decision.best_within(12)
+    assert best["calls"] <= 12
+    assert best["phi"] == max(row["phi"] for row in decision.grid if row["calls"] <= 12)
+    assert decision.best_within(4) is None
 
 
 def test_cheapest_design_is_the_one_with_fewest_calls(shared):
