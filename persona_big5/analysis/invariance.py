@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from persona_big5.analysis.confirmatory import FEWEST_ITEMS, MOST_ITEMS, NOT_CONVERGED, fit_of, stated_scales
+from persona_big5.analysis.confirmatory import FEWEST_ITEMS, NOT_CONVERGED, fit_of, stated_scales
 from persona_big5.analysis.document import Missing
 from persona_big5.errors import NotEstimableError
 from persona_big5.factors.confirmatory import Measurement, measurement_invariance
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FIRST = "the first step has none before it"
 NO_DF = "no degrees of freedom in one of the two steps"
+MOST_MEANS = 1000
+"""Items times llms for which the four steps take about five seconds; more only where they are asked for."""
 ROWS_PER_ITEM = 5
 MOST_REASONS = 3
 
@@ -41,7 +43,7 @@ def invariance_entry(
     answers
         Without placebo personas.
     any_size
-        Fit more than ``MOST_ITEMS`` items too.
+        Compare more than ``MOST_MEANS`` means of items in llms too, which takes minutes.
     progress
         Called with a short sentence when a step begins.
 
@@ -60,17 +62,14 @@ def invariance_entry(
     if len(groups) < 2:
         return Missing("one llm: nothing to compare")
     entries: dict[str, Any] = {"all_scales": Missing("there is one scale"), "by_scale": {}}
-    n_items = sum(map(len, stated.values()))
     for scale, items in stated.items():
         progress(f"invariance over llms: {scale}")
-        entries["by_scale"][scale] = _compare(groups, Measurement({scale: items}), answers.items.names)
+        entries["by_scale"][scale] = _compare(
+            groups, Measurement({scale: items}), answers.items.names, any_size=any_size
+        )
     if len(stated) > 1:
         progress("invariance over llms: all scales")
-        if n_items > MOST_ITEMS and not any_size:
-            why = f"{n_items} items: more than {MOST_ITEMS} take long and are fitted only on demand (--confirm)"
-            entries["all_scales"] = Missing(why)
-        else:
-            entries["all_scales"] = _compare(groups, Measurement(stated), answers.items.names)
+        entries["all_scales"] = _compare(groups, Measurement(stated), answers.items.names, any_size=any_size)
     found = [entry for entry in (entries["all_scales"], *entries["by_scale"].values()) if isinstance(entry, dict)]
     shortest = min(stated, key=lambda scale: len(stated[scale]))
     return entries if found else entries["by_scale"][shortest]
@@ -90,9 +89,10 @@ def _personas_by_llm(answers: Answers) -> dict[str, FloatArray]:
 
 
 def _compare(
-    groups: Mapping[str, FloatArray], measurement: Measurement, items: tuple[str, ...]
+    groups: Mapping[str, FloatArray], measurement: Measurement, items: tuple[str, ...], *, any_size: bool
 ) -> dict[str, Any] | Missing:
     """One entry; groups of whom no likelihood can be had are left out with the reason."""
+    n_items = len(measurement.items)
     usable, left_out = {}, {}
     for name, rows in groups.items():
         try:
@@ -104,15 +104,18 @@ def _compare(
         several = list(dict.fromkeys(left_out.values()))
         why = "; ".join(several[:MOST_REASONS]) + ("; …" if len(several) > MOST_REASONS else "")
         return Missing(f"{len(usable)} of {len(groups)} llms can be used: {why}")
+    if len(usable) * n_items > MOST_MEANS and not any_size:
+        size = f"{n_items} items of {len(usable)} llms"
+        return Missing(f"{size}: more than {MOST_MEANS} means take long and are fitted only on demand (--confirm)")
     try:
         found = measurement_invariance(usable, measurement, items=items)
     except NotEstimableError as error:
         return Missing(str(error))
     warnings = []
-    least = ROWS_PER_ITEM * len(measurement.items)
+    least = ROWS_PER_ITEM * n_items
     if min(found.n) < least:
         warnings.append(
-            f"{min(found.n)} personas for {len(measurement.items)} items in the smallest group (fewer than {least}): "
+            f"{min(found.n)} personas for {n_items} items in the smallest group (fewer than {least}): "
             "chi2 is too large, CFI and RMSEA are worse than of more personas, and differences may go unseen"
         )
     return _entry(found, measurement, left_out, warnings)

@@ -7,11 +7,15 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from planted_tables import long_table
 
 from persona_big5.analysis.answers import lay_out
 from persona_big5.analysis.confirmatory import MOST_ITEMS, confirmatory_entry
-from persona_big5.analysis.document import Missing, write_out
+from persona_big5.analysis.document import UNDEFINED, Missing, write_out
+from persona_big5.analysis.invariance import invariance_entry
+from persona_big5.errors import DataError
 from persona_big5.store.longtable import read_long
 
 N_LLMS, N_PERSONAS, RUNS = 4, 40, 3
@@ -164,3 +168,39 @@ def test_big_five_personas_are_five_nearly_independent_factors(shared):
     assert respondent["fit"]["cfi"] < 0.9  # and yet scales of 8 to 10 items are more than one factor each
     loadings = [value for loading in respondent["loadings"].values() for value in loading.values()]
     assert np.median(loadings) > 0.85
+
+
+SPOILT = {
+    "as it is": lambda x, random: x,
+    "right or wrong": lambda x, random: (x > 3).astype(float),
+    "an item twice": lambda x, random: x[:, [-1, *range(1, x.shape[1])]],
+    "gaps": lambda x, random: np.where(random.random(x.shape) < 0.2, np.nan, x),
+    "constant items": lambda x, random: np.where(np.arange(x.shape[1]) < 2, 3.0, x),
+    "large numbers": lambda x, random: x * 1e6,
+    "a rare answer": lambda x, random: np.where(np.arange(x.shape[1]) > 0, x, random.random((len(x), 1)) < 0.03),
+    "half alike": lambda x, random: np.where(np.arange(len(x))[:, None] < len(x) // 2, x[0], x),
+}
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 10_000),
+    shape=st.tuples(st.integers(1, 4), st.integers(1, 30), st.integers(1, 4), st.sampled_from([4, 6, 8, 12])),
+    sizes=st.tuples(*[st.sampled_from([0.0, 0.01, 1.0, 5.0])] * 4),
+    spoil=st.sampled_from(list(SPOILT)),
+)
+def test_any_table_gets_numbers_or_reasons(seed, shape, sizes, spoil):
+    random = np.random.default_rng(seed)
+    n_llms, n_personas, runs, p = shape
+    parts = ((n_llms * n_personas, 1, p), (n_llms * n_personas, 1, 1), (n_llms * n_personas, runs, p),
+             (n_llms * n_personas, runs, 1))  # fmt: skip
+    x = 3 + sum(size * random.normal(size=part) for size, part in zip(sizes, parts, strict=True))
+    x = np.broadcast_to(x, (n_llms * n_personas, runs, p)).reshape(-1, p)
+    try:
+        answers = lay_out(long_table(SPOILT[spoil](x, random), n_llms, n_personas, runs))
+    except DataError:
+        return  # nothing varies
+    for entry in (confirmatory_entry(answers), invariance_entry(answers)):
+        written = strict(entry)
+        assert written["confirmatory"] is not None or written["reasons"]["confirmatory"]
+        assert UNDEFINED not in written["reasons"].values()

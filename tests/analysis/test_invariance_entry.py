@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from planted_tables import long_table
 
+from persona_big5.analysis import invariance
 from persona_big5.analysis.answers import lay_out
 from persona_big5.analysis.document import Missing, write_out
 from persona_big5.analysis.invariance import invariance_entry
@@ -112,6 +113,15 @@ def test_variants_are_groups_of_their_own():
     frame["llm"] = frame["llm"].replace("llm-1", "llm-0")
     found = strict(invariance_entry(lay_out(frame)))["invariance"]
     assert found["all_scales"]["groups"] == ["llm-0 none", "llm-0 tuned", "llm-2 none"]
+
+
+def test_very_many_means_are_compared_on_demand(monkeypatch):
+    monkeypatch.setattr(invariance, "MOST_MEANS", 12)
+    answers = lay_out(table(world(7)))
+    written = strict(invariance_entry(answers))
+    assert "8 items of 3 llms: more than 12 means" in written["reasons"]["invariance.all_scales"]
+    assert written["invariance"]["by_scale"]["one"]["n"] == [150, 150, 150]
+    assert strict(invariance_entry(answers, any_size=True))["invariance"]["all_scales"]["n"] == [150, 150, 150]
 
 
 def test_big_five_personas_are_too_few_for_the_form_and_do_not_fit_its_scales(shared):
