@@ -189,8 +189,8 @@ def _by_llm_entry(one: OfLlm, answers: Answers) -> dict[str, Any]:
     runs = Missing("one persona, or no repeated runs that differ")
     ratio = one.run_to_persona
     no_end = Missing("fewer than 4 personas, or their variance may be 0")
-    ends = {} if ratio is None else {"low": ratio.ci_low, "high": ratio.ci_high, "p": ratio.p_equal_one}
-    ends = {name: value if np.isfinite(value) else no_end for name, value in ends.items()}
+    known = {} if ratio is None else {"low": ratio.ci_low, "high": ratio.ci_high, "p": ratio.p_equal_one}
+    ends = {name: value if np.isfinite(value) else no_end for name, value in known.items()}
     return {
         "llm": one.llm,
         "variant": one.variant,

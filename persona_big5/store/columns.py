@@ -63,18 +63,19 @@ def read_observations(path: str | PathLike[str], columns: Sequence[str], score: 
 def _read(
     connection: duckdb.DuckDBPyConnection, columns: Sequence[str], numbers: Sequence[str], path: Path
 ) -> pd.DataFrame:
+    n = int(connection.execute("SELECT count(*) FROM long").fetchall()[0][0])
+    if n == 0:
+        raise DataError(f"{path}: has no rows of answers")
+    texts = _texts(connection, columns)
     kinds = {column: f"levels_{i}" for i, column in enumerate(columns)}
     for column, kind in kinds.items():
-        text = f"{quoted(column)}::VARCHAR"
-        connection.execute(
-            f"CREATE TYPE {kind} AS ENUM (SELECT DISTINCT {text} FROM long WHERE {text} IS NOT NULL ORDER BY 1)"
-        )
+        distinct = f"SELECT DISTINCT {texts[column]} AS name FROM long WHERE name IS NOT NULL ORDER BY 1"  # noqa: S608  (names quoted)
+        connection.execute(f"CREATE TYPE {kind} AS ENUM ({distinct})")
     levels = {column: _levels(connection, kind) for column, kind in kinds.items()}
-    n = int(connection.execute("SELECT count(*) FROM long").fetchall()[0][0])
     codes = {column: np.empty(n, dtype=_smallest(len(levels[column]))) for column in columns}
     values = {column: np.empty(n) for column in numbers}
     wrong = at = 0
-    for batch in connection.sql(_query(kinds, numbers)).to_arrow_reader(ROWS_AT_ONCE):
+    for batch in connection.sql(_query(texts, kinds, numbers)).to_arrow_reader(ROWS_AT_ONCE):
         block = slice(at, at + len(batch))
         for target in (codes, values):
             for column, array in target.items():
@@ -90,6 +91,18 @@ def _read(
     return pd.DataFrame({**categories, **values}, copy=False)
 
 
+def _texts(connection: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> dict[str, str]:
+    """Write each column as text in SQL; what is no number in a column of numbers is missing."""
+    table = connection.table("long")
+    kinds = dict(zip(table.columns, map(str, table.types), strict=True))
+    return {
+        column: f"nullif({quoted(column)}::VARCHAR, 'nan')"
+        if kinds[column] in ("FLOAT", "DOUBLE")
+        else f"{quoted(column)}::VARCHAR"
+        for column in columns
+    }
+
+
 def _levels(connection: duckdb.DuckDBPyConnection, kind: str) -> list[str]:
     return list(connection.execute(f"SELECT enum_range(NULL::{kind})").fetchall()[0][0])
 
@@ -99,9 +112,9 @@ def _smallest(n_levels: int) -> type[np.signedinteger]:
     return next(kind for kind in (np.int8, np.int16, np.int32) if n_levels <= np.iinfo(kind).max)
 
 
-def _query(kinds: Mapping[str, str], numbers: Sequence[str]) -> str:
+def _query(texts: Mapping[str, str], kinds: Mapping[str, str], numbers: Sequence[str]) -> str:
     codes = [
-        f"coalesce(enum_code({quoted(column)}::VARCHAR::{kind})::INTEGER, -1) AS {quoted(column)}"
+        f"coalesce(enum_code(({texts[column]})::{kind})::INTEGER, -1) AS {quoted(column)}"
         for column, kind in kinds.items()
     ]
     values = [
@@ -111,4 +124,5 @@ def _query(kinds: Mapping[str, str], numbers: Sequence[str]) -> str:
         f"(TRY_CAST({quoted(column)} AS DOUBLE) IS NULL AND trim({quoted(column)}::VARCHAR) NOT IN {MISSING})"
         for column in numbers
     )
-    return f'SELECT {", ".join([*codes, *values])}, coalesce({wrong}, false) AS "wrong of these" FROM long'
+    wanted = ", ".join([*codes, *values])
+    return f'SELECT {wanted}, coalesce({wrong}, false) AS "wrong of these" FROM long'  # noqa: S608  (names quoted)

@@ -138,6 +138,6 @@ def long_rows(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         if name.endswith(".parquet"):
             rows = connection.read_parquet(str(path))
         else:
-            rows = connection.read_csv(str(path), header=True, all_varchar=True)
+            rows = connection.read_csv(str(path), header=True, all_varchar=True, sep=",", quotechar='"', escapechar='"')
         rows.create_view("long")
         yield connection

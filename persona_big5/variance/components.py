@@ -51,8 +51,8 @@ class Ratio:
     """A ratio of components with its 95 % interval, not below 0 (NaN where none could be had).
 
     ``p_equal_one`` is the two-sided p value that numerator and denominator are the same: a t test of their difference
-    (untruncated) with the jackknife's variance, for the ratio itself has no variance where the denominator may be 0. NaN
-    where nothing was resampled.
+    (untruncated) with the jackknife's variance, for the ratio itself has no variance where the denominator may be 0;
+    NaN where nothing was resampled.
     """
 
     estimate: float

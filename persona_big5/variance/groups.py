@@ -239,7 +239,7 @@ def _marks(columns: Sequence[IntArray], sizes: list[int]) -> NDArray[np.bool_]:
 
 
 def _flat(columns: Sequence[IntArray], sizes: list[int]) -> IntArray:
-    """Number each row by its place among all combinations of codes."""
+    """Give each row its place among all combinations of codes."""
     flat = columns[0].astype(np.int64)
     for column, size in zip(columns[1:], sizes[1:], strict=True):
         flat *= size
@@ -256,7 +256,7 @@ def _unflat(flat: IntArray, sizes: list[int], dtype: np.dtype[np.signedinteger])
 
 
 def number_within(groups: IntArray) -> IntArray:
-    """Number the rows of each group from 0, in their order; ``groups`` (N,) codes."""
+    """Count the rows of each group from 0, in their order; ``groups`` (N,) codes."""
     order = np.argsort(groups, kind="stable")
     sizes = np.bincount(groups)
     number = np.empty(len(groups), dtype=np.int64)

@@ -147,9 +147,9 @@ def variance_components(
     -----
     Components by Henderson's method I (``variance.moments``), coefficients by Brennan (2001), Generalizability Theory,
     ch. 4. Agrees with expected mean squares on balanced data to 1e-8 and with lme4's REML within 2 % of the total
-    variance on unbalanced data; ``reml`` with lme4 to a relative 2e-3 (tests/variance). Its intervals are the jackknife's
-    of the moment estimates put around the REML estimates: the two estimate the same with nearly the same errors, and a
-    REML fit for each level left out would take as many times as long.
+    variance on unbalanced data; ``reml`` with lme4 to a relative 2e-3 (tests/variance). Its intervals are the
+    jackknife's of the moment estimates put around the REML estimates: the two estimate the same with nearly the same
+    errors, and a REML fit for each level left out would take as many times as long.
     """
     design = [*(Facet(column) for column in object_columns), *facets]
     sums = _sums(frame, design_columns(object_columns, facets), score)

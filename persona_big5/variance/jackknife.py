@@ -78,7 +78,7 @@ def leave_one_out(
 def sampling_variance(
     replicates: Replicates, *, cell_variance: FloatArray | None = None
 ) -> tuple[FloatArray, FloatArray] | None:
-    """Sampling variance of a statistic and its degrees of freedom, of the statistic's shape; None: nothing resampled.
+    """Give a statistic's sampling variance and its degrees of freedom, of its shape; None where nothing was resampled.
 
     ``cell_variance`` is the sampling variance that belongs to single cells; it is taken off once where two facets are
     resampled, never below the larger of the two facets' own variances.
@@ -117,7 +117,7 @@ def interval(
 
 
 def p_above_zero(estimate: float, replicates: Replicates) -> float:
-    """One-sided p value that a statistic is above 0, by t with the jackknife's variance; NaN where that is 0 or none."""
+    """Test that a statistic is above 0, by t and the jackknife's variance: one-sided p, NaN where there is no spread."""
     found = sampling_variance(replicates)
     if found is None or not found[0] > 0:
         return float("nan")

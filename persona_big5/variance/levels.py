@@ -43,10 +43,10 @@ class PersonaVariance:
     replicates: Replicates
 
     def excess_over(self, placebo: PersonaVariance, *, same_llms: bool) -> Excess | None:
-        """By how much personas move answers more than placebo personas do; None where those are fewer than 4.
+        """Compare with placebo personas; None where either are fewer than 4.
 
-        The two sets of personas bring independent sampling errors. Llms that answered under both are left out of both at
-        once (``same_llms``); else they count as independent too.
+        The two sets of personas bring independent sampling errors. Llms that answered under both are left out of both
+        at once (``same_llms``); else they count as independent too.
         """
         mine, theirs = self.replicates.by_facet, placebo.replicates.by_facet
         if "persona" not in mine or "persona" not in theirs:

@@ -37,14 +37,14 @@ class Margins:
             self.by(columns)
 
     def by(self, columns: frozenset[str]) -> GroupSums:
-        """Sums by ``columns``."""
+        """Give the sums by ``columns``."""
         if columns not in self._tables:
             smallest = min((t for c, t in self._tables.items() if columns < c), key=lambda table: len(table.grouping))
             self._tables[columns] = smallest.by(columns)
         return self._tables[columns]
 
     def codes(self, finer: frozenset[str], columns: frozenset[str]) -> IntArray:
-        """Number of each group by ``finer`` among the groups by ``columns``, a subset of it."""
+        """Give the number of each group by ``finer`` among the groups by ``columns``, a subset of it."""
         if finer == columns:
             return np.arange(len(self.by(finer).grouping))
         key = finer, columns
@@ -74,7 +74,7 @@ class Totals:
         self._lost_of: dict[frozenset[str], dict[frozenset[str], FloatArray]] = {}
 
     def of_observations(self) -> FloatArray:
-        """Number of observations."""
+        """Count observations."""
         return self._kept("n", lambda: self._whole(frozenset(), lambda table: table.n))
 
     def of_products(self) -> FloatArray:
@@ -82,7 +82,7 @@ class Totals:
         return self._kept("products", lambda: self._whole(frozenset(), lambda table: table.products))
 
     def of_groups(self, columns: frozenset[str]) -> FloatArray:
-        """Number of groups that hold any observation."""
+        """Count groups that hold any observation."""
 
         def some(n: FloatArray) -> FloatArray:
             return (n > 0).astype(float)
@@ -130,7 +130,7 @@ class Totals:
         return total + self._change(of, [table.n, squares], [of_part, lost], lambda n, a: _divide(a, n))
 
     def _lost(self, of: frozenset[str], joint: frozenset[str]) -> FloatArray:
-        """Part of the sum of n_gh^2 that goes with a level of the facet, by groups of ``of`` and levels (G', *shape)."""
+        """Give the part of the sum of n_gh^2 that goes with a level, by groups of ``of`` and levels (G', *shape)."""
         for columns, lost in self._lost_of.get(joint, {}).items():
             if of <= columns:
                 return self._add(columns | self._facet, of | self._facet, lost)
@@ -170,7 +170,7 @@ class Totals:
     ) -> FloatArray:
         """Change in the sum over groups of ``value`` when a level of the facet leaves (n_levels, *shape).
 
-        ``whole`` are what ``value`` is computed from, by groups of ``columns``; ``parts`` are the levels' parts of them.
+        ``whole`` are what ``value`` is computed from, by groups of ``columns``; ``parts`` the levels' parts of them.
         """
         finer = columns | self._facet
         group, level = self._margins.codes(finer, columns), self._margins.codes(finer, self._facet)
@@ -189,7 +189,7 @@ class Totals:
 
 
 def _blocks(*arrays: FloatArray) -> list[slice]:
-    """Slices of the first axis in which arrays (N, *shape), broadcast together, have some millions of numbers at most."""
+    """Slices of the first axis in which arrays (N, *shape), broadcast together, have a million numbers at most."""
     n, *shape = np.broadcast_shapes(*(array.shape for array in arrays))
     step = max(BLOCK // max(prod(shape), 1), 1)
     return [slice(start, start + step) for start in range(0, n, step)]

@@ -211,7 +211,7 @@ class _System:
         return self._solve(np.append(ratios, 1.0)).weighted / (self.n - 1)
 
     def _solve(self, scale: FloatArray) -> _Solved:
-        """Solve the mixed-model equations for effects in units of their SD; ``scale`` (n_effects + 1,), 1 for the mean."""
+        """Solve the mixed-model equations for effects in units of ``scale`` (n_effects + 1,), their SDs."""
         mean = len(scale) - 1
         own_scale = np.where(self.own_effect == mean, 0.0, scale[self.own_effect])
         across_scale = scale[self.across_effect]
@@ -294,9 +294,10 @@ def _cheapest_blocks(margins: Margins, effects: Sequence[Effect]) -> tuple[set[i
         if best is None or work < best[0]:
             best = work, inside, columns, left
     if best is None or best[0] > MOST_WORK:
-        size = "" if best is None else f" ({best[3]} levels remain in one dense system, {best[0]:.0e} multiplications)"
+        left_over = "" if best is None else f" ({best[3]} levels remain in one dense system)"
         raise NotEstimableError(
-            f"{sum(levels)} levels of {len(effects)} effects are too many for REML{size}; use the method of moments"
+            f"{sum(levels)} levels of {len(effects)} effects are too many for REML{left_over}; "
+            "use the method of moments"
         )
     return best[1], best[2]
 
@@ -309,7 +310,7 @@ def _touched(margins: Margins, columns: frozenset[str], across: frozenset[str]) 
 def _local(
     pairs: Sequence[tuple[IntArray, IntArray, IntArray, FloatArray]], n_blocks: int, size: int, n_across: int
 ) -> tuple[FloatArray, IntArray]:
-    """Number the levels across that each block touches, and lay their counts out beside the block's own levels."""
+    """Give the levels across that each block touches places of their own, and lay the counts out by them."""
     block, row, column, count = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     met, which = np.unique(block * n_across + column, return_inverse=True)
     of_block = met // n_across

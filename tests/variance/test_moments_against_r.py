@@ -89,7 +89,7 @@ def test_decision_study_of_unbalanced_data_by_reml_equals_reference_grid(shared,
 
 
 def test_error_is_runs_over_runs_and_residual_over_runs_and_items(shared):
-    study, reference = g_study(shared, "sim_gstudy.csv.gz", ["model", "persona"], "item,run/model:persona", "y")
+    study, _ = g_study(shared, "sim_gstudy.csv.gz", ["model", "persona"], "item,run/model:persona", "y")
     part = {name: component.estimate for name, component in study.effects.items()}
     with_items = sum(part[f"{who}:item"] for who in ("model", "persona", "model:persona"))
     for items, runs in ((5, 1), (12, 3)):
@@ -137,12 +137,12 @@ def expected_mean_squares(y):
         for k in [(), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2), (0, 1, 3), (0, 1, 2, 3)]
     }
     mean = total[()]
-    M, P, I = (total[(k,)] - mean for k in range(3))
+    M, P, J = (total[(k,)] - mean for k in range(3))
     MP, MI, PI = (total[pair] - total[pair[:1]] - total[pair[1:]] + mean for pair in [(0, 1), (0, 2), (1, 2)])
-    MPI = total[0, 1, 2] - mean - M - P - I - MP - MI - PI
+    MPI = total[0, 1, 2] - mean - M - P - J - MP - MI - PI
     R = total[0, 1, 3] - total[0, 1]
     ms = {
-        "model": M / (m - 1), "persona": P / (p - 1), "item": I / (i - 1), "mp": MP / (m - 1) / (p - 1),
+        "model": M / (m - 1), "persona": P / (p - 1), "item": J / (i - 1), "mp": MP / (m - 1) / (p - 1),
         "mi": MI / (m - 1) / (i - 1), "pi": PI / (p - 1) / (i - 1), "mpi": MPI / (m - 1) / (p - 1) / (i - 1),
         "run": R / (m * p * (r - 1)),
         "residual": (total[0, 1, 2, 3] - total[0, 1, 2] - R) / (m * p * (i - 1) * (r - 1)),
