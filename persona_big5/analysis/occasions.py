@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from persona_big5.analysis.conditions import (
+    Measured,
+    contexts_in_order,
+    control_entry,
+    course_entry,
+    ladder_entries,
+    measure,
+    stability_entry,
+    stickiness_entry,
+)
 from persona_big5.analysis.document import Missing
 from persona_big5.analysis.position import OVERALL
-from persona_big5.errors import NotEstimableError
+from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.store.longtable import KEY, KEY_DEFAULTS
 from persona_big5.validity.drift import occasion_drift
 from persona_big5.variance.jackknife import FEWEST_LEVELS
@@ -47,22 +59,70 @@ def _in_order(names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: (IN_TIME.index(name) if name in IN_TIME else len(IN_TIME), str(name)))
 
 
-def drift_entry(frame: pd.DataFrame) -> dict[str, Any] | Missing:
-    """``drift``: means of the anchors at each occasion, by scale and of all, and the test that they are equal.
+def drift_entry(frame: pd.DataFrame, *, seed: int = 0) -> dict[str, Any] | Missing:
+    """``drift``: what changes and what stays from occasion to occasion, wave to wave, context to context.
 
     Parameters
     ----------
     frame
-        Long table of one mode, placebo personas left out. Askings are matched by all of the key but the occasion, keyed
-        (scores in units of the response scale where items differ in its width), and used where the item was answered at
-        every occasion; then averaged within units.
+        Long table of one mode, placebo personas left out.
+    seed
+        Everything random derives from it.
 
     Returns
     -------
     entry
-        ``unit``: personas, over which intervals and the test generalise (for these llms), or llms where there are fewer
-        than 4 personas.
+        ``unit``, ``occasions``, ``scales``: means of the anchors at each occasion, by scale and of all, and the test
+        that they are equal. Askings are matched by all of the key but the occasion, keyed (scores in units of the
+        response scale where items differ in its width), and used where the item was answered at every occasion; then
+        averaged within units: personas, over which intervals and the test generalise (for these llms), or llms where
+        there are fewer than 4 personas. ``stability`` over occasions, waves and contexts: rank order, profile, change
+        with its standard error of measurement, and the share of respondents that changed reliably. ``against_control``,
+        ``course`` (slopes and half-lives over occasions, by context) and ``ladders`` (slopes and stickiness): see
+        ``analysis.conditions`` for how contexts are named. ``stickiness``: of personas over occasions.
     """
+    anchors = _anchors(frame)
+    marked = (frame["occasion"].astype(object) != NONE) & frame["score"].notna()
+    occasions = _in_order(frame.loc[marked, "occasion"].astype(object).unique())
+    once = first_asking(frame)
+    measured = {column: _measured(once, column) for column in ("wave", "context")}
+    if isinstance(anchors, Missing):
+        if all(isinstance(found, Missing) for found in measured.values()):
+            return anchors
+        anchors = {"unit": anchors, "occasions": [], "scales": {OVERALL: anchors}}
+    measured["occasion"] = (
+        _measured(frame[marked], "occasion")
+        if len(occasions) >= FEWEST_OCCASIONS
+        else Missing("no item was asked at several occasions (anchors)")
+    )
+    contexts, of_occasions = measured["context"], measured["occasion"]
+    return {
+        **anchors,
+        "stability": {
+            column: found if isinstance(found, Missing) else stability_entry(found)
+            for column, found in measured.items()
+        },
+        "against_control": contexts if isinstance(contexts, Missing) else control_entry(contexts),
+        "course": of_occasions if isinstance(of_occasions, Missing) else course_entry(frame[marked], occasions),
+        "ladders": contexts if isinstance(contexts, Missing) else ladder_entries(contexts, seed=seed),
+        "stickiness": of_occasions
+        if isinstance(of_occasions, Missing)
+        else stickiness_entry(of_occasions, of_occasions.conditions, np.linspace(0, 1, len(occasions)), seed=seed),
+    }
+
+
+def _measured(frame: pd.DataFrame, column: str) -> Measured | Missing:
+    if len(frame[column].unique()) < FEWEST_OCCASIONS:
+        return Missing(f"one {column} only")
+    in_order = {"wave": sorted, "context": contexts_in_order, "occasion": _in_order}[column]
+    try:
+        return measure(frame, column, in_order)
+    except DataError as error:
+        return Missing(str(error))
+
+
+def _anchors(frame: pd.DataFrame) -> dict[str, Any] | Missing:
+    """Means of the anchors at each occasion, by scale and of all, and the test that they are equal."""
     anchored = frame[(frame["occasion"].astype(object) != NONE) & frame["score"].notna()]
     names = _in_order(anchored["occasion"].astype(object).unique())
     if len(names) < FEWEST_OCCASIONS:
