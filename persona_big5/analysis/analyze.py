@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from persona_big5.analysis import document
-from persona_big5.analysis.answers import CELL, RESPONDENT, is_placebo, lay_out
+from persona_big5.analysis.answers import is_placebo, lay_out
+from persona_big5.analysis.axis import axis_entry
+from persona_big5.analysis.confirmatory import confirmatory_entry
+from persona_big5.analysis.dimensions import dimension_entries
 from persona_big5.analysis.document import Missing
-from persona_big5.analysis.halves import persona_halves
+from persona_big5.analysis.halves import PersonaHalves, persona_halves
+from persona_big5.analysis.invariance import invariance_entry
 from persona_big5.analysis.levels import LEVELS, LevelEstimator
+from persona_big5.analysis.loading_intervals import loading_ci_entry
+from persona_big5.analysis.missingness import missingness_entry
+from persona_big5.analysis.mixtures import mixtures_entry
 from persona_big5.analysis.modes import expected_share, one_mode, probability_entry
 from persona_big5.analysis.occasions import drift_entry, first_asking
+from persona_big5.analysis.parts import llm_families
 from persona_big5.analysis.position import OVERALL, option_places
-from persona_big5.analysis.recommend import recommend
-from persona_big5.analysis.scales import reliability_entries, style_entries
+from persona_big5.analysis.provenance import data_entry, provenance_entry
+from persona_big5.analysis.recommend import Recommendation, recommend
+from persona_big5.analysis.reliability import reliability_entries
+from persona_big5.analysis.replication import replication_entry
+from persona_big5.analysis.scales import style_entries
+from persona_big5.analysis.semantic import item_texts, semantic_entry
 from persona_big5.analysis.shares import (
-    ALL_ITEMS,
-    by_llm,
+    by_llm_entries,
     g_studies,
-    placebo_variance,
+    item_levels_known,
+    placebo_entry,
     variance_by_level,
 )
 from persona_big5.analysis.structure import find_structure
@@ -39,16 +47,19 @@ from persona_big5.errors import DataError
 from persona_big5.store.longtable import BESIDE_KEY, KEY, as_long
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from os import PathLike
+
+    import pandas as pd
 
     from persona_big5.analysis.answers import Answers
     from persona_big5.analysis.structure import Structure
+    from persona_big5.analysis.traits import ScaleCorrelations
+    from persona_big5.variance.groups import FloatArray
     from persona_big5.variance.gstudy import DecisionStudy, GStudy
     from persona_big5.variance.levels import LevelComponents
 
 METHOD = "moments (Henderson I), items one by one, then averaged; intervals by jackknife over llms and personas"
-PACKAGES = ("persona-big5", "numpy", "scipy", "pandas", "factor-analyzer", "statsmodels", "duckdb")
 
 
 @dataclass(frozen=True)
@@ -135,53 +146,118 @@ def analyze_table(
         frame = as_long(frame)
     with threadpool_limits(1):  # two BLAS threads double the CPU time of small matrices
         progress("reading the table")
-        given, of_mode = frame, one_mode(frame)
-        frame = first_asking(of_mode)
-        everyone = answers = lay_out(frame, sessions=sessions)
+        of_mode = one_mode(frame)
+        everyones = first_asking(of_mode)
+        everyone = answers = lay_out(everyones, sessions=sessions)
+        kept = everyones
         if everyone.placebo_personas:
-            answers = lay_out(_without_placebo(frame), sessions=sessions)
-        progress("variance components")
-        components = variance_by_level(answers)
-        studies = g_studies(answers)
-        estimator = LevelEstimator.of(answers)
-        matrices = estimator.matrices(answers.scores)
-        progress("correlations of scales")
-        correlations = scale_correlations(answers, estimator, matrices, progress)
-        structures = find_structure(
-            answers, estimator, matrices, levels=levels, n_factors=n_factors, draws=draws, seed=seed, progress=progress
-        )
-        judged = {"respondent": document.NOT_ASKED_FOR, **structures}
-        progress("verdict")
-        expected = expected_share(frame)
+            kept = _without_placebo(everyones)
+            answers = lay_out(kept, sessions=sessions)
+        found = _find(answers, levels=levels, n_factors=n_factors, draws=draws, seed=seed, progress=progress)
+        level = found.recommendation.level
+        reported = level or "respondent"
+        expected = expected_share(kept)
         places = option_places(answers, noise_free=expected == 1) if answers.ends_known else None
+        progress("verdict")
         place = None if places is None else places[OVERALL]
-        verdict = judge(answers, estimator, matrices, judged, components, place, seed=seed)
-        halves = persona_halves(answers, estimator, matrices, structures, draws=draws, seed=seed, progress=progress)
-        recommendation = recommend(estimator, matrices, judged, halves)
-        found = {
+        verdict = judge(answers, found.estimator, found.matrices, found.judged, found.components, place, seed=seed)
+        entries = {
             "schema_version": document.SCHEMA_VERSION,
-            "provenance": _provenance(given, everyone, sessions, levels, n_factors, draws, seed),
+            "provenance": provenance_entry(frame, everyone, sessions, levels, n_factors, draws, seed),
             "verdict": document.verdict_entry(verdict),
-            "data": _data(frame, everyone, answers, structures, components),
+            "data": data_entry(everyones, everyone, answers, found.structures, found.components),
             "variance": {
-                **document.variance_entry(components),
-                "g_study": {scale: _g_study(answers, scale, study) for scale, study in studies.items()},
-                "by_llm": [document.by_llm_entry(one) for one in by_llm(answers)],
-                "placebo": _placebo(frame, everyone),
+                **document.variance_entry(found.components),
+                "g_study": {scale: _g_study(answers, scale, study) for scale, study in found.studies.items()},
+                "by_llm": by_llm_entries(answers),
+                "placebo": placebo_entry(everyones, everyone, answers, found.components),
                 "method": METHOD,
             },
-            "decision": {scale: _decision(answers, scale, study) for scale, study in studies.items()},
-            "correlations": document.correlations_entry(correlations, estimator.reasons),
-            **document.structure_entries(structures, halves),
-            "recommended_level": document.recommendation_entry(recommendation),
-            "reliability": reliability_entries(answers, matrices, studies),
-            "style": style_entries(answers, places, expected_scores=expected > 0),
-            "probability": probability_entry(given),
+            "decision": {scale: _decision(answers, scale, study) for scale, study in found.studies.items()},
+            "correlations": document.correlations_entry(found.correlations, found.estimator.reasons),
+            **dimension_entries(found.structures, found.halves, found.loading_ci, found.estimator, found.matrices),
+            "recommended_level": document.recommendation_entry(found.recommendation),
+            "reliability": reliability_entries(answers, found.studies, kept, seed=seed, progress=progress),
+            "style": style_entries(answers, places, expected_scores=expected > 0, frame=kept),
+            "probability": probability_entry(frame),
+            "replication": replication_entry(
+                answers, found.structures, reported, llm_families(kept), seed=seed, progress=progress
+            ),
+            "confirmatory": confirmatory_entry(answers, progress=progress),
+            "invariance": invariance_entry(answers, progress=progress),
+            "semantic": semantic_entry(
+                answers, found.structures, reported, item_texts(kept), seed=seed, progress=progress
+            ),
             "drift": drift_entry(of_mode[~is_placebo(of_mode)]),
+            "axis": axis_entry(answers, found.structures, found.matrices, level),
+            "mixtures": mixtures_entry(answers, seed=seed, progress=progress),
+            "missingness_bounds": missingness_entry(kept),
             **{key: Missing(document.NOT_BUILT) for key in document.NOT_BUILT_KEYS},
         }
-        tables = parquet_tables(given, answers, components, structures, matrices)
-        return Analysis(document.write_out(found), tables)
+        tables = parquet_tables(frame, answers, found.components, found.structures, found.matrices)
+        return Analysis(document.write_out(entries), tables)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the answers say at every level, before it is judged.
+
+    Attributes
+    ----------
+    components, studies
+        Variance by level, and the G and D study of each scale; in words why not.
+    estimator, matrices
+        Item covariance by level.
+    correlations
+        Of the scales, by level.
+    structures, halves, loading_ci
+        Factors by level, in halves of the personas, and the intervals of their loadings.
+    recommendation
+        Which matrix to trust.
+    """
+
+    components: LevelComponents | str
+    studies: dict[str, tuple[GStudy, DecisionStudy] | str]
+    estimator: LevelEstimator
+    matrices: dict[str, FloatArray]
+    correlations: dict[str, ScaleCorrelations]
+    structures: dict[str, Structure | str]
+    halves: PersonaHalves
+    loading_ci: dict[str, dict[str, Any] | Missing]
+    recommendation: Recommendation
+
+    @property
+    def judged(self) -> dict[str, Structure | str]:
+        """Structures by level; the one that decides is always named."""
+        return {"respondent": document.NOT_ASKED_FOR, **self.structures}
+
+
+def _find(
+    answers: Answers,
+    *,
+    levels: Sequence[str],
+    n_factors: int | None,
+    draws: int,
+    seed: int,
+    progress: Callable[[str], None],
+) -> Findings:
+    progress("variance components")
+    components = variance_by_level(answers)
+    studies = g_studies(answers)
+    estimator = LevelEstimator.of(answers)
+    matrices = estimator.matrices(answers.scores)
+    progress("correlations of scales")
+    correlations = scale_correlations(answers, estimator, matrices, progress)
+    structures = find_structure(
+        answers, estimator, matrices, levels=levels, n_factors=n_factors, draws=draws, seed=seed, progress=progress
+    )
+    halves = persona_halves(answers, estimator, matrices, structures, draws=draws, seed=seed, progress=progress)
+    loading_ci = loading_ci_entry(answers, estimator, structures, draws=draws, seed=seed, progress=progress)
+    judged = {"respondent": document.NOT_ASKED_FOR, **structures}
+    recommendation = recommend(estimator, matrices, judged, halves)
+    return Findings(
+        components, studies, estimator, matrices, correlations, structures, halves, loading_ci, recommendation
+    )
 
 
 def _without_placebo(frame: pd.DataFrame) -> pd.DataFrame:
@@ -195,99 +271,10 @@ def _without_placebo(frame: pd.DataFrame) -> pd.DataFrame:
 def _g_study(answers: Answers, scale: str, study: tuple[GStudy, DecisionStudy] | str) -> dict[str, Any] | Missing:
     if isinstance(study, str):
         return Missing(study)
-    return document.g_study_entry(study[0], item_levels_known=_item_levels_known(answers, scale))
+    return document.g_study_entry(study[0], item_levels_known=item_levels_known(answers, scale))
 
 
 def _decision(answers: Answers, scale: str, study: tuple[GStudy, DecisionStudy] | str) -> dict[str, Any] | Missing:
     if isinstance(study, str):
         return Missing(study)
-    return document.decision_entry(study[1], item_levels_known=_item_levels_known(answers, scale))
-
-
-def _item_levels_known(answers: Answers, scale: str) -> bool:
-    """Whether item means are on one footing: nothing is reversed, or the ends of the response scales are known."""
-    members = slice(None) if scale == ALL_ITEMS else answers.items.members(scale)
-    return answers.ends_known or bool((answers.items.keyed[members] > 0).all())
-
-
-def _provenance(
-    frame: pd.DataFrame,
-    answers: Answers,
-    sessions: str | None,
-    levels: Sequence[str],
-    n_factors: int | None,
-    draws: int,
-    seed: int,
-) -> dict[str, Any]:
-    hashed = pd.util.hash_pandas_object(frame.drop(columns=["raw_response", "reason"]), index=False)
-    return {
-        "packages": {package: version(package) for package in PACKAGES},
-        "seed": seed,
-        "settings": {
-            "draws": draws,
-            "levels": list(levels),
-            "n_factors": Missing("by parallel analysis") if n_factors is None else n_factors,
-            "sessions": sessions or answers.session_design,
-        },
-        "data_hash": hashlib.blake2b(hashed.to_numpy().tobytes(), digest_size=16).hexdigest(),
-        "waves": sorted(map(str, frame["wave"].unique())),
-    }
-
-
-def _warn_of_components(components: LevelComponents | str) -> list[str]:
-    if isinstance(components, str):
-        return [components]
-    warnings = [f"{facet}: few levels: intervals are wide and assume normal effects" for facet in components.few_levels]
-    if components.not_resampled:
-        warnings.append(
-            f"intervals are for these levels of {', '.join(components.not_resampled)} (fewer than 4: not resampled)"
-        )
-    if "run" in components.dropped:
-        warnings.append(f"{list(components.components)[-1]} includes run noise: {components.dropped['run']}")
-    return warnings
-
-
-def _data(
-    frame: pd.DataFrame,
-    everyone: Answers,
-    answers: Answers,
-    structures: Mapping[str, Structure | str],
-    components: LevelComponents | str,
-) -> dict[str, Any]:
-    """Count everyone, placebo personas included; name items dropped from the ``answers`` that were analysed."""
-    runs = frame.groupby([*CELL, "item_id"], observed=True, dropna=False, sort=False).size().to_numpy()
-    dropped = [*answers.dropped_items]
-    if not isinstance(components, str):
-        few = "too few answers to tell its variance components apart"
-        dropped.extend((answers.items.names[i], few) for i in components.undefined_items)
-    for structure in structures.values():
-        if not isinstance(structure, str):
-            dropped.extend(structure.variables.dropped)
-    return {
-        "n_rows": len(frame),
-        "n_llms": everyone.count(["llm"]),
-        "n_variants": everyone.count(["llm", "variant"]),
-        "n_personas": everyone.count(["persona"]),
-        "n_contexts": everyone.count(["context"]),
-        "n_respondents": everyone.count(RESPONDENT),
-        "n_items": len(answers.items.names),
-        "runs_per_cell": {"min": int(runs.min()), "median": float(np.median(runs)), "max": int(runs.max())},
-        "states": everyone.states,
-        "dropped_items": [{"item": item, "reason": reason} for item, reason in dict.fromkeys(dropped)],
-        "placebo_personas": list(everyone.placebo_personas),
-        "session_design": answers.session_design,
-        "warnings": [*answers.warnings, *_warn_of_components(components)],
-    }
-
-
-def _placebo(frame: pd.DataFrame, everyone: Answers) -> dict[str, Any] | Missing:
-    found = placebo_variance(frame, everyone)
-    if isinstance(found, str):
-        return Missing(found)
-    entry = document.variance_entry(found)
-    persona = found.components.get("persona")
-    return {
-        "persona_variance": Missing("persona is no facet there") if persona is None else persona.estimate,
-        "ratio": entry["run_to_persona_ratio"],
-        "by_level": entry["by_level"],
-    }
+    return document.decision_entry(study[1], item_levels_known=item_levels_known(answers, scale))

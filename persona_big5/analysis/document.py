@@ -9,22 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from persona_big5.analysis.levels import LEVELS
-from persona_big5.analysis.structure import WITHOUT_STYLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from persona_big5.analysis.halves import PersonaHalves
     from persona_big5.analysis.position import OptionPlace
     from persona_big5.analysis.recommend import Recommendation
-    from persona_big5.analysis.shares import OfLlm
-    from persona_big5.analysis.structure import Structure
     from persona_big5.analysis.traits import ScaleCorrelations
     from persona_big5.analysis.verdict import Verdict
     from persona_big5.factors.extraction import FactorSolution
     from persona_big5.factors.factorability import Factorability
     from persona_big5.factors.fit import Fit
-    from persona_big5.factors.parallel import ParallelAnalysis
     from persona_big5.validity.style import Acquiescence
     from persona_big5.variance.components import Component, Ratio
     from persona_big5.variance.groups import FloatArray
@@ -36,8 +31,7 @@ NOT_BUILT = "not built yet in this version"
 UNDEFINED = "not defined for these data"
 KEYED_ALIKE = "all items are keyed alike, or fewer than 3 respondents"
 NOT_BUILT_KEYS = (
-    "scores", "replication", "prediction", "change", "missingness_bounds", "semantic", "mtmm", "invariance", "axis",
-    "mixtures",
+    "scores", "prediction", "change", "mtmm",
 )  # fmt: skip
 
 
@@ -157,22 +151,6 @@ def decision_entry(decision: DecisionStudy, *, item_levels_known: bool) -> dict[
     }
 
 
-def by_llm_entry(of_llm: OfLlm) -> dict[str, Any]:
-    """One entry of ``variance.by_llm``."""
-    runs = Missing("one persona, or no repeated runs that differ")
-    return {
-        "llm": of_llm.llm,
-        "variant": of_llm.variant,
-        "persona_variance": runs if of_llm.persona_variance is None else of_llm.persona_variance,
-        "run_variance": runs if of_llm.run_variance is None else of_llm.run_variance,
-        "ratio": runs if of_llm.ratio is None else of_llm.ratio,
-        "robustness": of_llm.robustness.robustness,
-        "susceptibility": of_llm.robustness.susceptibility,
-        "n_complete_personas": of_llm.robustness.n_personas,
-        "g_study": Missing(NOT_BUILT),
-    }
-
-
 def correlations_entry(correlations: Mapping[str, ScaleCorrelations], reasons: Mapping[str, str]) -> dict[str, Any]:
     """``correlations``: every level, scales only (items are in Parquet)."""
     entries: dict[str, Any] = {}
@@ -206,32 +184,6 @@ def _disattenuated(found: ScaleCorrelations, not_resampled: Missing) -> dict[str
     }
 
 
-def structure_entries(structures: Mapping[str, Structure | str], halves: PersonaHalves) -> dict[str, dict[str, Any]]:
-    """``factorability``, ``retention`` and ``factors``, every level of each, and ``respondent`` without style."""
-    entries: dict[str, dict[str, Any]] = {"factorability": {}, "retention": {}, "factors": {}}
-    for level in (*LEVELS, WITHOUT_STYLE):
-        structure = structures.get(level, NOT_ASKED_FOR)
-        if isinstance(structure, str):
-            for part in entries.values():
-                part[level] = Missing(structure)
-        else:
-            variables = structure.variables
-            entries["factorability"][level] = factorability_entry(structure.factorability, variables.names)
-            map_factors = Missing(structure.reasons["map"]) if structure.map_factors is None else structure.map_factors
-            shares: dict[str, float] | Missing = Missing(halves.reasons.get(level, "looked for with style left in"))
-            if level in halves.n_factors:
-                shares = {str(k): share for k, share in halves.n_factors[level].items()}
-            entries["retention"][level] = retention_entry(
-                structure.parallel, map_factors, structure.n_units, variables.unit, shares
-            )
-            solution = Missing(structure.reasons["solution"]) if structure.solution is None else structure.solution
-            dropped = [f"{name}: {reason}" for name, reason in variables.dropped]
-            entries["factors"][level] = factors_entry(
-                solution, structure.n_factors, variables.keyed, "pearson", dropped
-            )
-    return entries
-
-
 def factorability_entry(found: Factorability, names: Sequence[str]) -> dict[str, Any]:
     """One entry of ``factorability``."""
     why = {name: Missing(reason) for name, reason in found.reasons.items()}
@@ -241,24 +193,6 @@ def factorability_entry(found: Factorability, names: Sequence[str]) -> dict[str,
         "bartlett": why.get("bartlett") if found.bartlett is None else asdict(found.bartlett),
         "smallest_eigenvalue": found.smallest_eigenvalue,
         "negative_eigenvalue_mass": found.negative_eigenvalue_mass,
-    }
-
-
-def retention_entry(
-    parallel: ParallelAnalysis, map_factors: int | Missing, n: int, unit: str, halves: dict[str, float] | Missing
-) -> dict[str, Any]:
-    """One entry of ``retention``; ``n`` units, ``unit`` says what the variables are."""
-    return {
-        "parallel_analysis": parallel.n_factors,
-        "map": map_factors,
-        "ekc": Missing(NOT_BUILT),
-        "hull": Missing(NOT_BUILT),
-        "comparison_data": Missing(NOT_BUILT),
-        "eigenvalues": parallel.eigenvalues,
-        "null_eigenvalues": parallel.null_percentile,
-        "halves": halves,
-        "n": n,
-        "variables": unit,
     }
 
 

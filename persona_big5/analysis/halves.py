@@ -10,8 +10,8 @@ import numpy as np
 from persona_big5.analysis.levels import CORRECTED, LEVELS, LevelEstimator
 from persona_big5.analysis.null import null_world
 from persona_big5.analysis.structure import descending_eigenvalues
-from persona_big5.errors import NotEstimableError
-from persona_big5.factors.congruence import split_half_congruence
+from persona_big5.factors.bootstrap import aligned_loadings
+from persona_big5.factors.congruence import paired_phi
 from persona_big5.factors.parallel import leading_above, permuted_null
 from persona_big5.factors.retention import shares_of
 
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from persona_big5.analysis.answers import Answers
-    from persona_big5.analysis.structure import Structure, Variables
+    from persona_big5.analysis.structure import Structure
+    from persona_big5.factors.extraction import FactorSolution
     from persona_big5.variance.groups import FloatArray
 
 HALVES = 100
-FEWEST_PERSONAS = 8
+FEWEST_LEVELS = 8
+HALVED = ("persona", "llm")
+"""What is halved: personas, or llms where there are too few personas."""
 COMPARED = ("means", "respondent")
 
 
@@ -40,11 +43,14 @@ class PersonaHalves:
         with run noise removed; None where there is none, or hardly any pair of halves could be compared.
     reasons
         Why a level has no halves, by level.
+    facet
+        What was halved: ``persona``, or ``llm`` where there are too few personas.
     """
 
     n_factors: dict[str, dict[int, float]]
     congruence: dict[str, float] | None
     reasons: dict[str, str]
+    facet: str = "persona"
 
 
 def persona_halves(
@@ -57,7 +63,7 @@ def persona_halves(
     seed: int,
     progress: Callable[[str], None] = lambda _: None,
 ) -> PersonaHalves:
-    """Split the personas at random a hundred times, without replacement, and analyse both halves as the whole.
+    """Split the personas (too few: the llms) at random a hundred times and analyse both halves as the whole.
 
     Every half is analysed with the variables of the whole. Its null has the variances of the whole and the design of
     the first half drawn (halves differ in what is missing only); a bootstrap would double personas instead, and find
@@ -75,34 +81,35 @@ def persona_halves(
         Called with a short sentence when a step begins.
     """
     found = {name: one for name, one in structures.items() if name in LEVELS and not isinstance(one, str)}
-    persona = answers.code("persona")
-    personas = np.unique(persona)
-    if len(personas) < FEWEST_PERSONAS:
-        reason = f"{len(personas)} personas leave no halves to compare; at least {FEWEST_PERSONAS} are needed"
+    counted = {facet: answers.count([facet]) for facet in HALVED}
+    facet = next((facet for facet, n in counted.items() if n >= FEWEST_LEVELS), None)
+    if facet is None:
+        reason = f"{counted['persona']} personas leave no halves to compare; at least {FEWEST_LEVELS} are needed"
         return PersonaHalves({}, None, dict.fromkeys(found, reason))
+    code = answers.code(facet)
     random = np.random.default_rng(seed)
-    in_first = [np.isin(persona, random.permutation(personas)[: len(personas) // 2]) for _ in range(HALVES)]
+    in_first = [np.isin(code, random.permutation(np.unique(code))[: counted[facet] // 2]) for _ in range(HALVES)]
     thresholds = _thresholds(answers.where(in_first[0]), estimator, matrices, found, draws, random, progress)
     corrected = found.get("respondent")
     k = 0 if corrected is None else corrected.n_factors
     counts: dict[str, list[int]] = {level: [] for level in thresholds}
-    congruences: list[list[float]] = []
+    compared: dict[str, list[list[FloatArray]]] = {level: [] for level in COMPARED}
     for number, rows in enumerate(in_first, start=1):
-        progress(f"random halves of the personas: {number} of {HALVES}")
+        progress(f"random halves of the {facet}s: {number} of {HALVES}")
         first, second = (_covariances(answers.where(part), found) for part in (rows, ~rows))
         for level, threshold in thresholds.items():
             if level in first:
                 eigenvalues = descending_eigenvalues(found[level].variables.correlations(first[level]))
                 counts[level].append(leading_above(eigenvalues, threshold))
         if corrected is not None and k > 0 and set(COMPARED) <= set(first) & set(second):
-            congruences.append([_congruence(first[one], second[one], corrected.variables, k) for one in COMPARED])
+            for level in COMPARED:
+                compared[level].append([corrected.variables.correlations(half[level]) for half in (first, second)])
     enough = {level: listed for level, listed in counts.items() if len(listed) >= HALVES // 2}
-    known = [pair for pair in congruences if np.isfinite(pair).all()]
-    means = dict(zip(COMPARED, np.mean(known, axis=0).tolist(), strict=True)) if len(known) >= HALVES // 2 else None
     return PersonaHalves(
         {level: shares_of(listed) for level, listed in enough.items()},
-        means,
-        {level: "halves of the personas cannot tell this level apart" for level in found if level not in enough},
+        None if corrected is None or corrected.solution is None else _congruence(compared, corrected.solution),
+        {level: "halves cannot tell this level apart" for level in found if level not in enough},
+        facet,
     )
 
 
@@ -116,7 +123,7 @@ def _thresholds(
     progress: Callable[[str], None],
 ) -> dict[str, FloatArray]:
     """95th percentile of each eigenvalue (p,) of worlds without factors of a half's size, by level."""
-    progress("worlds without factors of the size of half the personas")
+    progress("worlds without factors of the size of a half")
     own = LevelEstimator.of(half)
     nulls: dict[str, list[FloatArray]] = {level: [] for level in found if level in ("run", *CORRECTED)}
     nulls = {level: [] for level in nulls if level not in own.reasons}
@@ -143,10 +150,19 @@ def _covariances(half: Answers, found: Mapping[str, Structure]) -> dict[str, Flo
     return LevelEstimator.of(half).matrices(half.scores, {*COMPARED, *found} - {"pooled"})
 
 
-def _congruence(first: FloatArray, second: FloatArray, variables: Variables, n_factors: int) -> float:
-    """Mean congruence of the factors of two halves; NaN where one has fewer factors than that."""
-    try:
-        half, other = variables.correlations(first), variables.correlations(second)
-        return float(np.mean(split_half_congruence(half, other, n_factors)))
-    except NotEstimableError:
-        return float("nan")
+def _congruence(compared: Mapping[str, list[list[FloatArray]]], solution: FactorSolution) -> dict[str, float] | None:
+    """Mean congruence of the factors of two halves by level, each half factored and rotated like the solution.
+
+    Pairs with fewer factors in a half are left out at all levels; None where hardly any is left.
+    """
+    phi = {}
+    for level, pairs in compared.items():
+        if not pairs:
+            return None
+        loadings = aligned_loadings(np.array(pairs).reshape(-1, *solution.loadings.shape[:1] * 2), solution)
+        first, second = loadings.reshape(len(pairs), 2, *solution.loadings.shape).swapaxes(0, 1)
+        phi[level] = np.abs(paired_phi(first, second)).mean(axis=-1)
+    known = np.isfinite(list(phi.values())).all(axis=0)
+    if known.sum() < HALVES // 2:
+        return None
+    return {level: float(values[known].mean()) for level, values in phi.items()}

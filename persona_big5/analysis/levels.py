@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from persona_big5.analysis.answers import CELL, RESPONDENT
-from persona_big5.variance.cells import Cells, CovarianceEquations
+from persona_big5.variance.cells import Cells, CellStatistics, CovarianceEquations
 from persona_big5.variance.covariance import FEWEST_FOR_SPLIT, cross_covariance, pairwise_covariance
 from persona_big5.variance.design import RESIDUAL, Effect, identified_effects
 from persona_big5.variance.groups import summing
@@ -112,7 +112,7 @@ class LevelEstimator:
             if level not in reasons and level not in {effect.name for effect in identified.effects}:
                 reasons[level] = "is no facet of these data"
         of_respondents = CovarianceEquations.of(cells, [Effect("respondent", frozenset(RESPONDENT))])
-        if "run" not in reasons and _never_differ(cells, answers.scores):
+        if "run" not in reasons and _never_differ(cells.statistics(answers.scores), cells):
             reasons["run"] = "repeated answers never differ: there is no run noise to look into"
         of_effects = CovarianceEquations.of(cells, identified.effects)
         return cls(answers, identified.effects, reasons, rows, of_effects, of_respondents)
@@ -154,6 +154,11 @@ class LevelEstimator:
         if {effect.name for effect in self.effects} & set(wanted):
             found |= self._of_effects.solve(statistics)
         return {level: found[level] for level in wanted}
+
+    def run_covariance(self, within: FloatArray) -> FloatArray:
+        """Covariance of runs (items, items) from the design's products within cells (items, items); NaN without any."""
+        freedom = self._of_respondents.coefficients[-1, -1]
+        return np.divide(within, freedom, out=np.full(within.shape, np.nan), where=freedom > 0)
 
     def runs_per_respondent(self) -> float:
         """R of (MSB - MSW) / R, the weighted number where respondents were asked unequally often (mean over items)."""
@@ -206,7 +211,8 @@ class LevelEstimator:
         return self.answers.count(effect.columns)
 
 
-def _never_differ(cells: Cells, scores: FloatArray) -> bool:
+def _never_differ(statistics: CellStatistics, cells: Cells) -> bool:
     """Whether answers to the same cell are always the same, apart from rounding errors."""
-    total = np.nansum((scores - np.nanmean(scores, axis=0)) ** 2, axis=0)
-    return bool(np.diag(cells.statistics(scores).within).max() <= NEVER_DIFFER * total.max())
+    within = np.diag(statistics.within)
+    between = (statistics.sums**2 / np.maximum(cells.counts, 1.0)).sum(axis=0)
+    return bool(within.max() <= NEVER_DIFFER * (within + between).max())

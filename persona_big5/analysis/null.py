@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from persona_big5.analysis.levels import LevelEstimator
     from persona_big5.variance.groups import FloatArray, IntArray
 
+    Freedom = tuple[tuple[float, int], ...]
+
 
 @dataclass(frozen=True)
 class ComponentWorld:
@@ -46,13 +48,20 @@ class ComponentWorld:
         By row, SD of its llm's and variant's run errors relative to the average, shape (N, 1).
     freedom
         Degrees of freedom within rows by that relative SD.
+    gaps
+        Rows of cells with missing answers (M,), and these cells: what is drawn row by row where only runs matter. None
+        without any.
+    freedom_of_runs
+        Degrees of freedom within these rows and within all other cells, by relative SD.
     """
 
     rows: Rows
     effects: tuple[tuple[IntArray, FloatArray], ...]
     run: FloatArray
     noise: FloatArray
-    freedom: tuple[tuple[float, int], ...]
+    freedom: Freedom
+    gaps: tuple[IntArray, Cells] | None
+    freedom_of_runs: Freedom
 
     def draw(
         self, estimator: LevelEstimator, levels: Collection[str], random: np.random.Generator
@@ -61,23 +70,31 @@ class ComponentWorld:
         scores = self._errors(self.run, random)
         for level, factor in self.effects:
             scores += (random.standard_normal((int(level.max()) + 1, factor.shape[1])) @ factor.T)[level]
-        within = self._within(self.run, random)
+        within = self._within(self.run, self.freedom, random)
         return estimator.matrices(scores, levels, rows=self.rows, within=within)
 
     def draw_runs(self, estimator: LevelEstimator, random: np.random.Generator) -> FloatArray:
         """Draw run errors alone, independent between items, and estimate their covariance (items, items)."""
-        independent = np.diag(np.sqrt((self.run**2).sum(axis=1)))
-        scores, within = self._errors(independent, random), self._within(independent, random)
-        return estimator.matrices(scores, ["run"], rows=self.rows, within=within)["run"]
+        sds = np.sqrt((self.run**2).sum(axis=1))
+        within = self._within(np.diag(sds), self.freedom_of_runs, random)
+        if self.gaps is not None:
+            rows, cells = self.gaps
+            errors = self._scale(random.standard_normal((len(rows), len(sds))) * sds, rows)
+            within = cells.statistics(errors, within).within
+        return estimator.run_covariance(within)
 
     def _errors(self, factor: FloatArray, random: np.random.Generator) -> FloatArray:
-        errors = random.standard_normal((len(self.noise), len(factor))) @ factor.T
-        return np.asarray(errors * (self.noise / np.sqrt(self.rows.cells.weight)[:, None]))
+        return self._scale(random.standard_normal((len(self.noise), len(factor))) @ factor.T)
 
-    def _within(self, factor: FloatArray, random: np.random.Generator) -> FloatArray:
+    def _scale(self, errors: FloatArray, rows: IntArray | slice = slice(None)) -> FloatArray:
+        """Errors of means of runs, from errors of single runs of an average llm."""
+        return np.asarray(errors * (self.noise[rows] / np.sqrt(self.rows.cells.weight[rows])[:, None]))
+
+    @staticmethod
+    def _within(factor: FloatArray, freedom: Freedom, random: np.random.Generator) -> FloatArray:
         within = np.zeros_like(factor)
-        for noise, freedom in self.freedom:
-            within += noise**2 * _wishart(freedom, len(factor), random)
+        for noise, df in freedom:
+            within += noise**2 * _wishart(df, len(factor), random)
         return np.asarray(factor @ within @ factor.T)
 
 
@@ -137,10 +154,36 @@ def _world(
     if answers.session_design == "isolated":
         run = np.diag(np.diag(run))
     noise = _relative_noise(answers)[of_row]
+    cell = rows.cells.cell
+    incomplete = np.bincount(cell, weights=(rows.cells.present < 1).any(axis=1)) > 0
+    rows_of_gaps = np.flatnonzero(incomplete[cell])
+    _, first = np.unique(cell, return_index=True)
+    runs = np.bincount(cell, weights=rows.cells.weight)
+    return ComponentWorld(
+        rows=rows,
+        effects=tuple(effects),
+        run=square_root(np.nan_to_num(run)),
+        noise=noise[:, None],
+        freedom=_freedom(noise, rows.cells.weight - 1),
+        gaps=(rows_of_gaps, _part(rows.cells, rows_of_gaps)) if len(rows_of_gaps) else None,
+        freedom_of_runs=_freedom(
+            np.concatenate([noise[first[~incomplete]], noise[rows_of_gaps]]),
+            np.concatenate([runs[~incomplete], rows.cells.weight[rows_of_gaps]]) - 1,
+        ),
+    )
+
+
+def _part(cells: Cells, rows: IntArray) -> Cells:
+    """Cells of some rows only."""
+    codes = cells.grouping.levels[cells.cell[rows]]
+    return Cells.of(cells.present[rows] > 0, codes, cells.grouping.columns, cells.weight[rows])
+
+
+def _freedom(noise: FloatArray, freedom: FloatArray) -> Freedom:
+    """Degrees of freedom added up by relative SD, those with any."""
     levels, level = np.unique(noise, return_inverse=True)
-    freedom = np.bincount(level, weights=rows.cells.weight - 1).astype(int)
-    within = tuple((float(sd), int(df)) for sd, df in zip(levels, freedom, strict=True) if df > 0)
-    return ComponentWorld(rows, tuple(effects), square_root(np.nan_to_num(run)), noise[:, None], within)
+    total = np.bincount(level, weights=freedom, minlength=len(levels)).astype(int)
+    return tuple((float(sd), int(df)) for sd, df in zip(levels, total, strict=True) if df > 0)
 
 
 def _rows(answers: Answers) -> tuple[IntArray, Rows]:

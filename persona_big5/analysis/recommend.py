@@ -56,9 +56,11 @@ def recommend(
         return Recommendation("respondent", f"{seen} (Frobenius norm; more than 10 %): it must be removed")
     seen = f"{seen} (at most 10 %)"
     if halves.congruence is None:
-        return Recommendation("means", f"{seen}, and no halves of the personas could be compared: means")
+        return Recommendation("means", f"{seen}, and no halves could be compared: means")
     means, respondent = halves.congruence["means"], halves.congruence["respondent"]
-    compared = f"congruence over {HALVES} random halves of the personas: means {means:.3f}, corrected {respondent:.3f}"
+    compared = (
+        f"congruence over {HALVES} random halves of the {halves.facet}s: means {means:.3f}, corrected {respondent:.3f}"
+    )
     return Recommendation("respondent" if respondent > means else "means", f"{seen}; {compared}")
 
 

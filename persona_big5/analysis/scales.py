@@ -10,8 +10,8 @@ from persona_big5.analysis import document
 from persona_big5.analysis.document import Missing
 from persona_big5.analysis.position import OVERALL
 from persona_big5.analysis.style import index_entries
-from persona_big5.errors import DataError, NotEstimableError
-from persona_big5.validity.reliability import alpha_of, r_positive_negative
+from persona_big5.errors import NotEstimableError
+from persona_big5.validity.reliability import r_positive_negative
 from persona_big5.validity.style import Acquiescence, acquiescence, extremity, overall_acquiescence
 
 if TYPE_CHECKING:
@@ -21,47 +21,9 @@ if TYPE_CHECKING:
 
     from persona_big5.analysis.answers import Answers
     from persona_big5.analysis.position import OptionPlace
-    from persona_big5.variance.groups import FloatArray
-    from persona_big5.variance.gstudy import DecisionStudy, GStudy
 
 
 BETWEEN = "expected scores lie between the options: how often an end is chosen is not among them"
-
-
-def reliability_entries(
-    answers: Answers,
-    matrices: Mapping[str, FloatArray],
-    studies: Mapping[str, tuple[GStudy, DecisionStudy] | str],
-) -> dict[str, Any]:
-    """``reliability`` by scale: alpha of respondents' means, g of the scale's G study, agreement of the two keyings."""
-    not_built = Missing(document.NOT_BUILT)
-    respondents = answers.respondent_means(answers.scores)
-    keyed_means = None
-    if "means" in matrices:
-        keyed_means = matrices["means"] * np.outer(answers.items.keyed, answers.items.keyed)
-    entries: dict[str, Any] = {}
-    for scale in answers.items.scales:
-        members = answers.items.members(scale)
-        keyed = answers.items.keyed[members]
-        alpha: float | Missing = Missing("one item, or one respondent")
-        if keyed_means is not None and len(members) > 1:
-            try:
-                alpha = alpha_of(keyed_means[np.ix_(members, members)])
-            except (NotEstimableError, DataError) as error:
-                alpha = Missing(str(error))
-        study = studies[scale]
-        r = r_positive_negative(respondents[:, members], keyed.astype(np.int64))
-        entries[scale] = {
-            "alpha": alpha,
-            "omega_total": not_built,
-            "omega_hierarchical": not_built,
-            "split_half": not_built,
-            "g": Missing(study) if isinstance(study, str) else study[0].coefficients.g_coefficient,
-            "n_items": len(members),
-            "n_reversed": int((keyed < 0).sum()),
-            "r_positive_negative": Missing(document.KEYED_ALIKE) if r is None else r,
-        }
-    return entries
 
 
 def style_entries(

@@ -10,11 +10,11 @@ import numpy as np
 from persona_big5.analysis.levels import CORRECTED, LEVELS
 from persona_big5.analysis.null import null_world
 from persona_big5.errors import DataError, NotEstimableError
-from persona_big5.factors.average_partial import velicer_map
 from persona_big5.factors.correlation import correlation_of
 from persona_big5.factors.extraction import FactorSolution, fit_factors, most_factors
 from persona_big5.factors.factorability import Factorability, factorability
 from persona_big5.factors.parallel import ParallelAnalysis, parallel_analysis, permuted_null
+from persona_big5.factors.retention import Retention, retention
 from persona_big5.factors.smoothing import nearest_correlation
 from persona_big5.validity.acquiescence import remove_acquiescence
 from persona_big5.validity.reliability import mean_of_answered
@@ -110,10 +110,8 @@ class Structure:
         What was correlated.
     correlations
         Keyed, shape (p, p).
-    parallel
-        Eigenvalues against their null.
-    map_factors
-        Number of factors by Velicer's minimum average partial, or None.
+    retention
+        Number of factors by each method.
     factorability
         Whether there is anything to factor.
     n_factors
@@ -121,18 +119,22 @@ class Structure:
     solution
         Loadings, or None.
     reasons
-        Why ``map`` or ``solution`` is None.
+        Why ``solution`` is None.
     """
 
     n_units: int
     variables: Variables
     correlations: FloatArray
-    parallel: ParallelAnalysis
-    map_factors: int | None
+    retention: Retention
     factorability: Factorability
     n_factors: int
     solution: FactorSolution | None
     reasons: dict[str, str]
+
+    @property
+    def parallel(self) -> ParallelAnalysis:
+        """Eigenvalues against their null."""
+        return self.retention.parallel_analysis
 
 
 def choose_variables(
@@ -234,7 +236,10 @@ def find_structure(
     for name, variables in chosen.items():
         progress(f"factors: {name}")
         level = level_of(name)
-        found[name] = _analyse(level, estimator.n_units(level), variables, matrices[level], nulls[name], n_factors)
+        means = variables.scores(answers.respondent_means(answers.scores), answers.items) if name == "means" else None
+        found[name] = _analyse(
+            level, estimator.n_units(level), variables, matrices[level], nulls[name], n_factors, means, seed
+        )
     return {name: found[name] for name in (*levels, WITHOUT_STYLE) if name in found}
 
 
@@ -292,35 +297,43 @@ def descending_eigenvalues(R: FloatArray) -> FloatArray:
 
 
 def _analyse(
-    level: str, n_units: int, variables: Variables, covariance: FloatArray, null: FloatArray, n_factors: int | None
+    level: str,
+    n_units: int,
+    variables: Variables,
+    covariance: FloatArray,
+    null: FloatArray,
+    n_factors: int | None,
+    scores: FloatArray | None,
+    seed: int,
 ) -> Structure:
     R = variables.correlations(covariance)
-    sample = level not in CORRECTED
+    sample = n_units if level not in CORRECTED else None
     parallel = parallel_analysis(descending_eigenvalues(R), null)
-    reasons: dict[str, str] = {}
-    map_factors = None
-    try:
-        map_factors = velicer_map(R).n_factors
-    except NotEstimableError as error:
-        reasons["map"] = str(error)
+    votes = retention(R, parallel, n_observations=sample, scores=scores, seed=seed)
     k = parallel.n_factors if n_factors is None else n_factors
+    reasons: dict[str, str] = {}
     solution = None
     if k == 0:
         reasons["solution"] = "no factor exceeds chance"
     elif k > most_factors(len(variables.names)):
         reasons["solution"] = f"{k} factors of {len(variables.names)} {variables.unit} are not identified"
     else:
-        solution = fit_factors(
-            nearest_correlation(R), k, n_observations=n_units if sample else None, items=variables.names
-        )
+        solution = fit_factors(nearest_correlation(R), k, n_observations=sample, items=variables.names)
     return Structure(
         n_units=n_units,
         variables=variables,
         correlations=R,
-        parallel=parallel,
-        map_factors=map_factors,
-        factorability=factorability(R, n_units if sample else None),
+        retention=votes,
+        factorability=factorability(R, sample),
         n_factors=k,
         solution=solution,
         reasons=reasons,
     )
+
+
+def item_eigenvalues(items: ItemInfo, covariance: FloatArray) -> FloatArray:
+    """Eigenvalues of the keyed correlations of all items that vary and are defined, largest first; may be none."""
+    kept = _jointly_defined(covariance) & (np.nan_to_num(np.diag(covariance)) > 0)
+    weights = (np.eye(len(items.names)) * items.keyed)[kept]
+    variables = Variables(items.take(kept).names, weights, items.keyed[kept], "items", ())
+    return descending_eigenvalues(variables.correlations(covariance)) if kept.any() else np.empty(0)

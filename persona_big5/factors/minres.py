@@ -95,7 +95,7 @@ class Residuals:
         second = (discarded @ discarded.swapaxes(1, 2)) ** 2
         for factor in range(kept.shape[1] - self.n_factors, kept.shape[1]):
             one, vector = point.values[:, factor, None], point.vectors[:, :, factor]
-            use = kept[:, factor, None] & ~kept
+            use = kept[:, factor, None] & ~kept & (point.values < one)  # a tie has no second derivative
             weights = np.divide(2 * point.values, point.values - one, out=np.zeros_like(point.values), where=use)
             outer = vector[:, :, None] * vector[:, None, :]
             second += (discarded * weights[:, None, :]) @ discarded.swapaxes(1, 2) * outer

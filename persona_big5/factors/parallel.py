@@ -13,6 +13,9 @@ from persona_big5.factors.correlation import MIN_PAIRS, pearson
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_ROUNDING = 1e-5
+"""Variance of items with variance 1 that is rounding error in single precision."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParallelAnalysis:
@@ -117,19 +120,36 @@ def permuted_null(scores: NDArray[np.float64], draws: int = 100, seed: int = 0) 
         listed = ", ".join(str(item + 1) for item in undefined[:10])
         raise DataError(f"{len(undefined)} constant items (positions {listed}): drop them before permuting")
     rng = np.random.default_rng(seed)
-    observed = ~np.isnan(scores)
-    complete = bool(observed.all())
-    standardised = (scores - np.nanmean(scores, axis=0)) / (np.nanstd(scores, axis=0) * np.sqrt(len(scores)))
+    observed = ~np.isnan(scores).T
+    standardised = ((scores - np.nanmean(scores, axis=0)) / np.nanstd(scores, axis=0)).T
+    shuffled = np.where(observed, standardised, 0.0).astype(np.float32)
+    present = None if observed.all() else observed.astype(np.float32)
+    places = [np.flatnonzero(known) for known in observed]
     eigenvalues = np.empty((draws, scores.shape[1]))
     for draw in range(draws):
-        if complete:
-            shuffled = rng.permuted(standardised, axis=0)
-            R = shuffled.T @ shuffled
+        if present is None:
+            rng.permuted(shuffled, axis=1, out=shuffled)
         else:
-            R = pearson(_permute_observed(standardised, observed, rng)).matrix
-            R[np.isnan(R)] = 0.0  # two items with hardly any answers in common: as if unrelated
-        eigenvalues[draw] = np.linalg.eigvalsh(R)[::-1]
+            for item, place in zip(shuffled, places, strict=True):
+                known = item[place]
+                rng.shuffle(known)
+                item[place] = known
+        eigenvalues[draw] = np.linalg.eigvalsh(_correlations(shuffled, present))[::-1]
     return eigenvalues
+
+
+def _correlations(items: NDArray[np.float32], present: NDArray[np.float32] | None) -> NDArray[np.float64]:
+    """Pairwise-complete correlations of items (p, n), 0 where not ``present`` (None: all are)."""
+    products = np.asarray(items @ items.T, dtype=np.float64)
+    if present is None:
+        return products / items.shape[1]
+    n = np.asarray(present @ present.T, dtype=np.float64)
+    sums = np.asarray(items @ present.T, dtype=np.float64)
+    spread = n * np.asarray(items**2 @ present.T, dtype=np.float64) - sums**2
+    spread[(n < MIN_PAIRS) | (spread <= _ROUNDING * n**2)] = np.inf  # hardly any answers in common: as if unrelated
+    R = (n * products - sums * sums.T) / np.sqrt(spread * spread.T)
+    np.fill_diagonal(R, 1.0)
+    return R
 
 
 def simulated_null(n_observations: int, n_items: int, draws: int = 100, seed: int = 0) -> NDArray[np.float64]:
@@ -165,13 +185,3 @@ def simulated_null(n_observations: int, n_items: int, draws: int = 100, seed: in
         R[draw] = centred.T @ centred
     spread = np.sqrt(np.einsum("dii->di", R))
     return np.asarray(np.linalg.eigvalsh(R / (spread[:, :, None] * spread[:, None, :]))[:, ::-1])
-
-
-def _permute_observed(
-    scores: NDArray[np.float64], observed: NDArray[np.bool_], rng: np.random.Generator
-) -> NDArray[np.float64]:
-    shuffled = scores.copy()
-    for item in range(scores.shape[1]):
-        rows = observed[:, item]
-        shuffled[rows, item] = rng.permutation(scores[rows, item])
-    return shuffled

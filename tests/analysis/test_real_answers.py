@@ -74,6 +74,7 @@ def test_every_null_has_a_reason_and_every_reason_a_null(personas):
 CONTRACT = (
     "schema_version", "provenance", "verdict", "data", "variance", "decision", "correlations", "factorability",
     "retention", "factors", "recommended_level", "scores", "reliability", "style", "probability", "replication",
+    "confirmatory",
     "prediction", "change", "missingness_bounds", "semantic", "mtmm", "invariance", "drift", "axis", "mixtures",
     "reasons",
 )  # fmt: skip
@@ -85,8 +86,9 @@ def test_written_analysis_is_strict_json_with_every_key(personas, tmp_path):
     text = (tmp_path / "analysis.json").read_text()
     document = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert set(document) == set(CONTRACT)
-    for part in ("correlations", "factorability", "retention", "factors"):
-        assert set(document[part]) == LEVELS
+    assert set(document["correlations"]) == LEVELS
+    for part in ("factorability", "retention", "factors"):
+        assert set(document[part]) == {*LEVELS, "respondent_without_style"}
     tables = {path.stem for path in tmp_path.glob("*.parquet")}
     assert tables == {
         "long",
