@@ -244,6 +244,7 @@ def _sums(frame: pd.DataFrame, columns: Sequence[str], score: str) -> GroupSums:
             f"no column {', '.join(map(repr, missing))}; the table has {', '.join(map(repr, frame.columns))}"
         )
     if summed:
+        frame = frame[frame["n"] > 0]
         n, totals, squares = (frame[column].to_numpy(dtype=float)[:, None] for column in SUMMED)
         return add_up(codes_of(frame, columns), columns, n, totals, squares).centred()
     answered = frame[score].notna().to_numpy()

@@ -144,6 +144,10 @@ def level_components(scores: FloatArray, codes: IntArray, facets: Sequence[Facet
     Agrees with expected mean squares on balanced data to 1e-8 and with lme4's REML within 2 % of the total variance on
     unbalanced data; the intervals of planted components cover them in at least 90 % of worlds (tests/variance).
     """
+    answered = np.isfinite(scores).any(axis=1)
+    scores, codes = scores[answered], codes[answered]
+    if len(scores) < 2:
+        raise NotEstimableError("fewer than two answers: no variance can be computed")
     sums = sums_of_scores(scores, codes, [facet.column for facet in facets])
     all_effects = level_effects(facets)
     single_runs = bool(sums.n.max() < 2)

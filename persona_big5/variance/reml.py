@@ -31,7 +31,7 @@ MOST_WORK = 2e10
 """Multiplications per step of the search up to which REML is tried: about a second."""
 NO_VARIANCE = 1e-12
 """Share of the sum of squares that counts as none."""
-SMALLEST, LARGEST = 1e-5, 1e4
+SMALLEST, LARGEST = 1e-5, 1e3
 """Ratios to the residual standard deviation that count as 0, the boundary, and as no residual."""
 FIRST_GUESS = 0.05
 """Share of the variance that a component starts from at least, so that none starts on the boundary."""
@@ -82,14 +82,17 @@ def reml(sums: GroupSums, effects: Sequence[Effect]) -> Reml:
     start = np.array([values[0] for values in moment_equations(sums, effects).solve().values()])
     start = np.where(np.isfinite(start), start, 0.0)
     start = np.maximum(start, FIRST_GUESS * max(float(np.abs(start).sum()), np.finfo(float).tiny))
-    found = scipy.optimize.minimize(
-        system.deviance,
-        np.clip(np.sqrt(start[:-1] / start[-1]), SMALLEST, LARGEST),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(SMALLEST, LARGEST)] * len(effects),
-        options={"ftol": 1e-14, "gtol": 1e-7, "maxiter": 500, "maxcor": 20},
-    )
+    try:
+        found = scipy.optimize.minimize(
+            system.deviance,
+            np.clip(np.sqrt(start[:-1] / start[-1]), SMALLEST, LARGEST),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(SMALLEST, LARGEST)] * len(effects),
+            options={"ftol": 1e-14, "gtol": 1e-7, "maxiter": 500, "maxcor": 20},
+        )
+    except np.linalg.LinAlgError as error:
+        raise NotEstimableError(f"too few observations for REML with {len(effects)} effects; use moments") from error
     if not found.success and np.abs(found.jac[found.x > SMALLEST]).max(initial=0) > 1e-2:
         raise NotEstimableError(f"the search for the REML estimates did not converge ({found.message}); use moments")
     ratios = np.where(found.x <= 10 * SMALLEST, 0.0, found.x**2)
