@@ -127,8 +127,8 @@ def _complete(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Mark items that every default answered, and respondents in use that answered all of these."""
     known = np.isfinite(means)
-    items = known[is_origin].all(axis=0)
-    return items, used & known[:, items].all(axis=1)
+    items = np.asarray(known[is_origin].all(axis=0))
+    return items, np.asarray(used & known[:, items].all(axis=1))
 
 
 def _axis(found: Axis) -> dict[str, Any]:

@@ -106,10 +106,12 @@ def measure(frame: pd.DataFrame, column: str, in_order: Callable[[Sequence[str]]
     weights = np.abs(answers.items.weights)
     items = means_by_group(keyed, unit, n * k)
     noise, single = run_noise(keyed, answers.cell, unit)
-    error = None
+    error: FloatArray | None = None
     if single.mean() <= MOST_WITHOUT_NOISE:
         squares = (noise @ weights.T) ** 2
-        error = np.stack([np.bincount(unit, column, n * k) for column in squares.T], axis=1).reshape(n, k, -1)
+        error = np.stack([np.bincount(unit, column, n * k) for column in squares.T], axis=1, dtype=float).reshape(
+            n, k, -1
+        )
     return Measured(
         conditions=tuple(conditions),
         scales=answers.items.scales,

@@ -112,7 +112,7 @@ def _lay_out(frame: pd.DataFrame) -> _Asked:
     known = frame["score"].notna()
     state = state.where(state.notna(), np.where(known, ANSWERED, MISSING_STATE))
     rows = frame[state != NOT_ASKED]
-    state = state[state != NOT_ASKED].to_numpy()
+    states = state[state != NOT_ASKED].to_numpy(dtype=object)
     if not len(rows):
         raise DataError("nothing was asked yet")
     numbered = rows.assign(score=np.arange(len(rows), dtype=float), score_min=np.nan, score_max=np.nan)
@@ -121,12 +121,15 @@ def _lay_out(frame: pd.DataFrame) -> _Asked:
     row = np.where(there, design.scores, 0).astype(np.int64)
     low, high = (_of_items(rows[column].to_numpy(dtype=float), row, there) for column in ("score_min", "score_max"))
     scores = np.where(there, rows["score"].to_numpy(dtype=float)[row], np.nan)
-    scores = np.where(design.items.keyed > 0, scores, low + high - scores)
+    known_scores = np.isfinite(scores)
+    mean = np.where(known_scores, scores, 0.0).sum(axis=0) / np.maximum(known_scores.sum(axis=0), 1)
+    turned_about = np.where(np.isfinite(low + high), (low + high) / 2, mean)
+    scores = np.where(design.items.keyed > 0, scores, 2 * turned_about - scores)
     width = high - low
     if np.isfinite(width).all() and np.ptp(width) > 0:
         scores, low, high = (scores - low) / width, np.zeros_like(low), np.ones_like(high)
-    refused = there & np.isin(state.astype(str), REFUSALS)[row]
-    return _Asked(design, np.where(there, state[row], ""), there, refused, scores, low, high)
+    refused = there & np.isin(states.astype(str), REFUSALS)[row]
+    return _Asked(design, np.where(there, states[row], ""), there, refused, scores, low, high)
 
 
 def _of_items(values: FloatArray, row: IntArray, there: NDArray[np.bool_]) -> FloatArray:
@@ -230,7 +233,7 @@ def _scale_means(asked: _Asked) -> dict[str, Any]:
 def _means_of(asked: _Asked, groups: IntArray, codes: IntArray) -> list[dict[str, Any]]:
     """Means of all answers of a scale by group: those that are there, and with all missing at either end."""
     tables = {"complete": asked.scores, "least": asked.filled(asked.low), "most": asked.filled(asked.high)}
-    rows = [{**_named(asked, code), "scales": {}} for code in codes]
+    rows: list[dict[str, Any]] = [{**_named(asked, code), "scales": {}} for code in codes]
     for scale in asked.design.items.scales:
         own = asked.design.items.members(scale)
         found = {name: _pooled_means(table[:, own], groups, len(codes)) for name, table in tables.items()}

@@ -24,7 +24,7 @@ from persona_big5.validity.drift import occasion_drift
 from persona_big5.variance.jackknife import FEWEST_LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import pandas as pd
 
@@ -114,9 +114,11 @@ def drift_entry(frame: pd.DataFrame, *, seed: int = 0) -> dict[str, Any] | Missi
 def _measured(frame: pd.DataFrame, column: str) -> Measured | Missing:
     if len(frame[column].unique()) < FEWEST_OCCASIONS:
         return Missing(f"one {column} only")
-    in_order = {"wave": sorted, "context": contexts_in_order, "occasion": _in_order}[column]
+    in_order: dict[str, Callable[[Sequence[str]], list[str]]] = {
+        "wave": sorted, "context": contexts_in_order, "occasion": _in_order,
+    }  # fmt: skip
     try:
-        return measure(frame, column, in_order)
+        return measure(frame, column, in_order[column])
     except DataError as error:
         return Missing(str(error))
 

@@ -373,7 +373,7 @@ class _Parts:
 def _noise(profiles: Profiles, units: IntArray) -> FloatArray:
     """Sum of the error covariances of ``units`` (p, p)."""
     p = profiles.means.shape[1]
-    if profiles.noise is None:
+    if profiles.noise is None or profiles.noise_unit is None:
         return np.zeros((p, p))
     rows = profiles.noise[np.isin(profiles.noise_unit, units)]
     return np.asarray(rows.T @ rows)
@@ -448,4 +448,4 @@ def axis_factor_correlations(
     if not variance > NOTHING:
         raise NotEstimableError("scores along the axis do not vary at this level")
     sd = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    return np.clip((direction * sd) @ loadings @ factor_correlations / np.sqrt(variance), -1.0, 1.0)
+    return np.asarray(np.clip((direction * sd) @ loadings @ factor_correlations / np.sqrt(variance), -1.0, 1.0))

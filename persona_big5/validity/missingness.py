@@ -162,4 +162,4 @@ def _towards(x: FloatArray, y: FloatArray, low: FloatArray, high: FloatArray) ->
     if covariance <= NOTHING:
         return np.where(deviation > 0, high, low)
     slope = ((x - x.mean()) ** 2).sum() / covariance
-    return np.clip(x.mean() + slope * deviation, low, high)
+    return np.asarray(np.clip(x.mean() + slope * deviation, low, high))

@@ -133,7 +133,7 @@ def dip_statistic(samples: FloatArray) -> FloatArray:
         goes_on &= (new_low > low[todo]) | (new_high < high[todo])
         low[todo], high[todo] = new_low, new_high
         todo = todo[goes_on]
-    return dip / (2 * n)
+    return np.asarray(dip / (2 * n))
 
 
 def _checked(samples: FloatArray) -> FloatArray:

@@ -154,7 +154,7 @@ def _row_z(a: FloatArray, b: FloatArray) -> FloatArray:
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
     r = np.divide((a * b).sum(axis=1), size, out=np.full(len(a), np.nan), where=size > 1e-12)
-    return np.arctanh(np.clip(r, -CLOSE_TO_ONE, CLOSE_TO_ONE))
+    return np.asarray(np.arctanh(np.clip(r, -CLOSE_TO_ONE, CLOSE_TO_ONE)))
 
 
 def change_of(

@@ -113,7 +113,11 @@ def test_without_ends_there_are_no_bounds_and_without_gaps_no_entry(random):
     for key in ("scale_means", "scale_correlations", "variance_shares"):
         assert "ends of the response scales are not known" in open_ended[key].reason
     assert "nothing can be said" in open_ended["text"]
-    assert isinstance(open_ended["refusal"]["correlations"], dict)
+    known = missingness_entry(seen)
+    assert open_ended["share_missing"] == known["share_missing"]
+    for scale, found in open_ended["refusal"]["correlations"].items():
+        assert found["n"] == known["refusal"]["correlations"][scale]["n"]
+        assert found["estimate"] == pytest.approx(known["refusal"]["correlations"][scale]["estimate"], abs=0.15)
     assert "nothing to bound" in missingness_entry(full).reason
 
 
