@@ -84,6 +84,53 @@ def test_variance_in_words_says_what_was_left_out_and_what_is_cheapest(pb5, file
     assert "Phi >= 0.9: n_items" in out
 
 
+def crossed(path):
+    random = np.random.default_rng(4)
+    p, item, run = (axis.ravel() for axis in np.indices((8, 5, 3)))
+    score = random.normal(size=8)[p] + random.normal(size=5)[item] + random.normal(size=len(p))
+    pd.DataFrame({"p": [f"persona {i}" for i in p], "item": item, "run": run, "score": score}).to_parquet(path)
+    return path
+
+
+def test_variance_by_reml_of_balanced_data_is_that_by_moments(pb5, tmp_path):
+    table = crossed(tmp_path / "long.parquet")
+    design = ("--object", "p", "--facets", "item", "--json")
+    found = {}
+    for method in ("moments", "reml"):
+        code, out, err = pb5("variance", table, *design, "--method", method)
+        assert (code, err) == (0, "")
+        found[method] = {name: effect["estimate_raw"] for name, effect in strict(out)["effects"].items()}
+    assert min(found["moments"].values()) > 0
+    assert found["reml"] == pytest.approx(found["moments"], rel=1e-3)
+
+
+def test_variance_names_the_best_design_within_a_budget(pb5, tmp_path):
+    table = crossed(tmp_path / "long.parquet")
+    design = ("--object", "p", "--facets", "item,run/p")
+    code, out, _ = pb5("variance", table, *design, "--budget", 40, "--json")
+    assert code == 0
+    decision = strict(out)["decision"]
+    affordable = [row for row in decision["grid"] if row["calls"] <= 40]
+    assert decision["best_within_budget"] in affordable
+    assert decision["best_within_budget"]["phi"] == max(row["phi"] for row in affordable)
+    _, out, _ = pb5("variance", table, *design, "--budget", 40)
+    assert "at most 40 calls: n_items" in out
+
+
+def test_variance_of_a_file_is_the_same_in_every_format(pb5, tmp_path):
+    table = crossed(tmp_path / "long.parquet")
+    frame = pd.read_parquet(table)
+    frame.to_csv(tmp_path / "long.csv", index=False)
+    frame.to_json(tmp_path / "long.jsonl", orient="records", lines=True)
+    found = []
+    for name in ("long.parquet", "long.csv", "long.jsonl"):
+        code, out, _ = pb5("variance", name, "--object", "p", "--facets", "item,run/p", "--json")
+        assert code == 0
+        found.append({effect: part["estimate_raw"] for effect, part in strict(out)["effects"].items() if part})
+    assert found[1] == pytest.approx(found[0], abs=1e-9)
+    assert found[2] == pytest.approx(found[0], abs=1e-9)
+
+
 def test_factors_equal_those_of_psych(pb5, shared):
     expected = json.loads((shared / "reference" / "ref" / "bfi" / "fa.json").read_text())["pearson_minres_oblimin"]
     items = ",".join(expected["loadings"]["rows"])
@@ -236,6 +283,7 @@ MISTAKES = {
     "few draws": (["analyze", "table.csv", "--out", "x", "--draws", "5"], "--draws"),
     "facets": (["variance", "table.csv", "--object", "persona", "--facets", "run/a/b"], "facet 'run/a/b' is not"),
     "no column": (["variance", "table.csv", "--object", "judge"], "no column 'judge'; the table has 'item'"),
+    "score in words": (["variance", "words.csv", "--object", "p"], "words.csv: 1 scores are not numbers"),
     "missing level": (["variance", "gaps.csv", "--object", "p"], "column 'p' has 1 missing values"),
     "text column": (["factors", "table.csv", "--items", "item,persona,score"], "columns 'item', 'persona' hold text"),
     "number of factors": (["factors", "table.csv", "--n-factors", "²"], "'²' is neither a number of at least 1 nor"),
@@ -256,6 +304,7 @@ MISTAKES = {
 def test_mistakes_end_in_one_message(pb5, file, mistake):
     file(LONG)
     file("p,score\n1,2\n,3\n1,3\n", "gaps.csv")
+    file("p,score\n1,often\n1,3\n2,4\n", "words.csv")
     file("i1,i2,i3\n1,2,1\n2,1,3\n3,3,5\n4,4,1\n1,5,2\n", "wide.csv")
     file("", "empty.csv")
     file("i1,i2,i3\n", "header.csv")
