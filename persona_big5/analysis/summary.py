@@ -75,8 +75,10 @@ def _factors(document: dict[str, Any]) -> list[str]:
     lines = ["Number of factors by parallel analysis"]
     for level in LEVELS_SHOWN:
         found = document["retention"].get(level)
-        if found is not None:
+        if found is not None and found["parallel_analysis"] is not None:
             lines.append(f"  {level:<16}{found['parallel_analysis']:>3}   ({found['n']} units)")
+        elif found is not None:
+            lines.append(f"  {level:<16}  -   {document['reasons'][f'retention.{level}.parallel_analysis']}")
         elif level in document["retention"]:
             lines.append(f"  {level:<16}  -   {document['reasons'][f'retention.{level}']}")
     recommended = document["recommended_level"]
