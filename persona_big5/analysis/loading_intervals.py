@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from persona_big5.analysis.answers import Answers
     from persona_big5.analysis.levels import LevelEstimator
-    from persona_big5.analysis.structure import Structure
+    from persona_big5.analysis.structure import Structure, Variables
     from persona_big5.factors.extraction import FactorSolution
     from persona_big5.variance.groups import FloatArray
 
@@ -132,9 +132,17 @@ def _resampled(
             structure = structures[level]
             if not isinstance(structure, str):
                 drawn = covariances[covariance_of[level]]
-                R = np.stack([structure.variables.correlations(matrix) for matrix in drawn])
+                R = np.stack([_correlations(structure.variables, matrix) for matrix in drawn])
                 loadings[level].append(aligned_loadings(R, solution))
     return {level: np.concatenate(blocks) for level, blocks in loadings.items()}
+
+
+def _correlations(variables: Variables, covariance: FloatArray) -> FloatArray:
+    """Correlate the variables of a resample; NaN where agreement cannot be taken out of it."""
+    try:
+        return variables.correlations(covariance)
+    except NotEstimableError:
+        return np.full((len(variables.names),) * 2, np.nan)
 
 
 def _method(answers: Answers, counts: Mapping[str, FloatArray], draws: int) -> str:
