@@ -197,4 +197,6 @@ def _blocks(*arrays: FloatArray) -> list[slice]:
 
 def _divide(numerator: FloatArray, n: FloatArray) -> FloatArray:
     """Divide by a number of observations; groups without any give 0."""
+    if n.min(initial=1) > 0:
+        return numerator / n
     return np.asarray(np.where(n > 0, numerator, 0.0) / np.where(n > 0, n, 1.0))
