@@ -311,9 +311,10 @@ def _in_words(
     variance: dict[str, Any] | Missing,
 ) -> str:
     share, refused = (marks.sum() / asked.asked.sum() for marks in (asked.missing, asked.refused))
+    stateless = " or may be refusals: they have no state" if (asked.state == MISSING_STATE).any() else ""
     seen = (
-        f"{share:.1%} of the {int(asked.asked.sum()):,} answers asked for are missing ({refused:.1%} refused); "
-        "refusals are not at random, so in the worst case"
+        f"{share:.2%} of the {int(asked.asked.sum()):,} answers asked for are missing "
+        f"({refused:.2%} refused{stateless}); refusals are not at random, so in the worst case"
     )
     if isinstance(means, Missing):
         return f"{seen} nothing can be said: ends of the response scales are not known"

@@ -10,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 
 from persona_big5.analysis.answers import CELL
 from persona_big5.analysis.document import Missing
-from persona_big5.validity.mixtures import FEWEST_RUNS, MOST_DRAWS, Mixtures, grid_step, judge_mixtures
+from persona_big5.validity.mixtures import FEWEST_RUNS, MOST_DRAWS, Mixtures, grid_step, judge_mixtures, uniform_dip_p
 from persona_big5.variance.groups import distinct_rows
 
 if TYPE_CHECKING:
@@ -147,6 +147,7 @@ def _listed(
     rows = []
     place = 0
     for one, found in zip(tested, judged, strict=True):
+        uniform_p = uniform_dip_p(found.dip, one.scores.shape[1])
         for i, unit in enumerate(one.unit):
             row = first[unit]
             if min(found.dip_p[i], found.ratio_p[i]) < FALSE_DISCOVERIES:
@@ -159,6 +160,7 @@ def _listed(
                         "flagged": bool(flagged[place + i]),
                         "dip": found.dip[i],
                         "dip_p": found.dip_p[i],
+                        "dip_p_uniform": uniform_p[i],
                         "likelihood_ratio": found.two.ratio[i],
                         "likelihood_ratio_p": found.ratio_p[i],
                         "means": found.two.mean[i],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
     from persona_big5.variance.groups import FloatArray, IntArray
 
 ROUNDS = 40
+SETTLED = 1e-9
+FEWEST_UNITS = 3
+BLOCK = 1 << 20
 NOTHING = 1e-12
 
 
@@ -111,31 +113,38 @@ def correlation_range(complete: FloatArray, low: FloatArray, high: FloatArray) -
     if not low.shape == high.shape == complete.shape or (low > high + NOTHING).any():
         raise DataError("bounds must have the shape of the scores, the lower ones below the upper ones")
     n_variables = low.shape[1]
+    i, j = np.triu_indices(n_variables, 1)
     found = np.full((3, n_variables, n_variables), np.nan)
     found[:, np.arange(n_variables), np.arange(n_variables)] = 1.0
-    for i, j in combinations(range(n_variables), 2):
-        known = np.isfinite(complete[:, [i, j]]).all(axis=1)
-        bounded = np.isfinite(low[:, [i, j]]).all(axis=1)
-        own = [table[bounded][:, [i, j]].T for table in (low, high)]
+    for pairs in np.array_split(np.arange(len(i)), max(1, len(i) * len(low) // BLOCK)):
+        x, y = i[pairs], j[pairs]
         values = (
-            _correlation(complete[known, i], complete[known, j]),
-            -_largest(own[0][0], own[1][0], -own[1][1], -own[0][1]),
-            _largest(own[0][0], own[1][0], own[0][1], own[1][1]),
+            _correlation(complete[:, x].T, complete[:, y].T),
+            -_largest(low[:, x].T, high[:, x].T, -high[:, y].T, -low[:, y].T),
+            _largest(low[:, x].T, high[:, x].T, low[:, y].T, high[:, y].T),
         )
-        found[:, i, j] = found[:, j, i] = values
+        found[:, x, y] = found[:, y, x] = np.stack(values)
     return Range(*found)
 
 
-def _correlation(x: FloatArray, y: FloatArray) -> float:
-    if len(x) < 3:
-        return float("nan")
-    x, y = x - x.mean(), y - y.mean()
-    size = np.sqrt((x @ x) * (y @ y))
-    return float(np.clip(x @ y / size, -1.0, 1.0)) if size > NOTHING else float("nan")
+def _deviations(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Deviations from the mean over the units that have both, 0 for others; ``x``, ``y`` (pairs, n); and how many."""
+    known = np.isfinite(x) & np.isfinite(y)
+    n = known.sum(axis=1)
+    return *(np.where(known, values - _mean(np.where(known, values, np.nan), 1)[:, None], 0.0) for values in (x, y)), n
 
 
-def _largest(x_low: FloatArray, x_high: FloatArray, y_low: FloatArray, y_high: FloatArray) -> float:
-    """Find the largest correlation of x and y (n,) within their bounds."""
+def _correlation(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Correlation of each row of x with that of y (pairs,), NaN with fewer than 3 units or without variance."""
+    x, y, n = _deviations(x, y)
+    size = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
+    defined = (n >= FEWEST_UNITS) & (size > NOTHING)
+    r = np.divide((x * y).sum(axis=1), size, out=np.full(len(x), np.nan), where=defined)
+    return np.asarray(np.clip(r, -1.0, 1.0))
+
+
+def _largest(x_low: FloatArray, x_high: FloatArray, y_low: FloatArray, y_high: FloatArray) -> FloatArray:
+    """Find the largest correlation (pairs,) of x and y (pairs, n) within their bounds."""
     starts = (
         ((x_low + x_high) / 2, (y_low + y_high) / 2),
         (x_low, y_low),
@@ -143,23 +152,26 @@ def _largest(x_low: FloatArray, x_high: FloatArray, y_low: FloatArray, y_high: F
         (x_low, y_high),
         (x_high, y_low),
     )
-    best = [float("nan")]
-    for start_x, start_y in starts:
-        x, y = start_x, start_y
-        best.append(_correlation(x, y))
+    best = np.full(len(x_low), np.nan)
+    for start in starts:
+        x, y = start
+        last = np.full(len(x), np.nan)
         for _ in range(ROUNDS):
+            now = _correlation(x, y)
+            best = np.fmax(best, now)
+            if not (np.abs(now - last) > SETTLED).any() and np.isfinite(last).any():
+                break
             x = _towards(x, y, x_low, x_high)
             y = _towards(y, x, y_low, y_high)
-            best.append(_correlation(x, y))
-    known = [value for value in best if np.isfinite(value)]
-    return max(known) if known else float("nan")
+            last = now
+    return best
 
 
 def _towards(x: FloatArray, y: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
-    """Move x (n,) within its bounds to where its correlation with y is larger."""
-    deviation = y - y.mean()
-    covariance = x @ deviation
-    if covariance <= NOTHING:
-        return np.where(deviation > 0, high, low)
-    slope = ((x - x.mean()) ** 2).sum() / covariance
-    return np.asarray(np.clip(x.mean() + slope * deviation, low, high))
+    """Move x (pairs, n) within its bounds to where its correlation with y is larger."""
+    own, deviation, _ = _deviations(x, y)
+    covariance = (own * deviation).sum(axis=1)
+    rising = covariance > NOTHING
+    slope = np.divide((own**2).sum(axis=1), covariance, out=np.zeros_like(covariance), where=rising)
+    line = (x - own) + slope[:, None] * deviation
+    return np.where(rising[:, None], np.clip(line, low, high), np.where(deviation > 0, high, low))

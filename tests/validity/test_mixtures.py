@@ -16,6 +16,7 @@ from persona_big5.validity.mixtures import (
     judge_mixtures,
     naive_bic_flags,
     two_normals,
+    uniform_dip_p,
 )
 
 HARTIGAN = {  # quantiles of the dip of uniform samples: R's diptest, `qDiptab`, from a million samples each
@@ -68,7 +69,7 @@ def test_dip_is_the_distance_to_the_nearest_unimodal_distribution(kind):
     for n in (3, 6, 11, 16):
         samples = random.normal(size=(4, n))
         if kind == "ties":
-            samples = np.round(1.5 * samples)
+            samples = 0.1 * random.integers(-4, 5, size=(10, n))
         elif kind == "two heaps":
             samples[:, n // 2 :] += 6
         expected = [dip_by_linear_programme(sample) for sample in samples]
@@ -80,6 +81,20 @@ def test_dip_of_uniform_samples_has_the_published_quantiles(n):
     dips = dip_statistic(np.random.default_rng(n).random((20_000, n)))
     for share, published in HARTIGAN[n].items():
         assert (dips <= published).mean() == pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / 20_000))
+
+
+def test_equal_heaps_of_tied_values_are_as_far_from_unimodal_as_can_be():
+    """The two hulls run in parallel: only where they touch the steps does the modal interval end."""
+    for unit in (1.0, 0.1015625, 1 / 3):
+        heaps = unit * np.array([[0.0, 0, -1, 2, 2, 2, -3, -3, -3]])
+        assert dip_statistic(heaps)[0] == pytest.approx(1 / 6)
+    assert dip_statistic(np.array([[0.0, 0, 1, 1]]))[0] == pytest.approx(1 / 4)
+
+
+def test_published_critical_values_have_their_p_values():
+    for n, quantiles in HARTIGAN.items():
+        p = uniform_dip_p(np.array(list(quantiles.values())), n, draws=9999, seed=n)
+        assert p == pytest.approx([1 - share for share in quantiles], abs=0.02)
 
 
 @settings(max_examples=60, deadline=None)
