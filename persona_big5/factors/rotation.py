@@ -110,9 +110,8 @@ def rotate(
         return Rotation(loadings, np.eye(k), np.nan, converged=True, n_local_optima=1)
     rank = np.linalg.matrix_rank(loadings)
     if rank < k:
-        raise NotEstimableError(
-            f"only {rank} of {k} factors have loadings of their own; extract {rank} factors, or do not rotate"
-        )
+        instead = f"extract {rank}, or do not rotate" if rank else "the items have nothing in common"
+        raise NotEstimableError(f"only {rank} of {k} factors have loadings of their own; {instead}")
     if method in ("varimax", "promax"):
         return _varimax_family(loadings, method, random_starts, seed)
     return _best(loadings, _criterion(method, target), "oblique", random_starts, seed)

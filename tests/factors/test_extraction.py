@@ -8,6 +8,7 @@ import pytest
 from persona_big5.errors import DataError, NotEstimableError, PersonaBig5Error
 from persona_big5.factors.congruence import align
 from persona_big5.factors.extraction import fit_factors, most_factors
+from persona_big5.factors.smoothing import nearest_correlation
 
 LOADINGS = np.array([[0.8, 0], [0.7, 0], [0.6, 0], [0.5, 0], [0, 0.8], [0, 0.7], [0, -0.6], [0, -0.5]])
 CORRELATED = np.array([[1.0, 0.4], [0.4, 1.0]])
@@ -128,6 +129,53 @@ def test_local_optima_are_reported():
     found = fit_factors(planted(loadings, np.eye(3)), 3, rotation="geomin", random_starts=20)
     assert found.n_local_optima == 2
     assert found.warnings == ("geomin has 2 local optima; the best is shown",)
+
+
+def answers(n: int, p: int, seed: int = 1) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((n, p)) + rng.standard_normal((n, 2)) @ rng.standard_normal((2, p))
+
+
+def repeated(sign: float) -> np.ndarray:
+    """Correlations where the second item repeats the first, or its opposite."""
+    scores = answers(100, 8)
+    scores[:, 1] = sign * scores[:, 0]
+    return np.corrcoef(scores.T)
+
+
+def symmetric(seed: int) -> np.ndarray:
+    half = np.random.default_rng(seed).uniform(-0.7, 0.7, (8, 8))
+    return (half + half.T) / 2 * ~np.eye(8, dtype=bool) + np.eye(8)
+
+
+HOSTILE = {
+    "unrelated items": np.eye(8),
+    "one item eight times": np.ones((8, 8)),
+    "a repeated item": repeated(1.0),
+    "an item and its opposite": repeated(-1.0),
+    "three items three times": np.kron(np.eye(3), np.ones((3, 3))),
+    "fewer respondents than items": np.corrcoef(answers(5, 12).T),
+    "fewer respondents than items, smoothed": nearest_correlation(np.corrcoef(answers(5, 12).T)),
+    "an indefinite matrix": symmetric(2),
+    "an indefinite matrix, smoothed": nearest_correlation(symmetric(2)),
+}
+
+
+@pytest.mark.parametrize("matrix", list(HOSTILE))
+@pytest.mark.parametrize("method", ["minres", "ml", "paf"])
+@pytest.mark.parametrize("rotation", ["none", "varimax", "oblimin", "geomin"])
+def test_every_matrix_gives_loadings_or_a_reason(matrix, method, rotation):
+    """Never a traceback, never a NaN; what is no proper solution says so. Any RuntimeWarning fails the test."""
+    for n_factors in (1, 3):
+        try:
+            found = fit_factors(HOSTILE[matrix], n_factors, method=method, rotation=rotation, random_starts=1)
+        except NotEstimableError as error:
+            assert "use minres, or smooth" in str(error) or "have loadings of their own" in str(error)  # noqa: PT017 (either)
+            continue
+        assert np.isfinite(found.loadings).all()
+        assert np.isfinite(found.factor_correlations).all()
+        assert found.converged == (not any("did not converge" in warning for warning in found.warnings))
+        assert bool(found.heywood) == any("Heywood" in warning for warning in found.warnings)
 
 
 @pytest.mark.parametrize(("n_factors", "message"), [(0, "nothing to fit"), (5, "at most 4 are")])
