@@ -41,6 +41,7 @@ RESAMPLED = ("llm", "persona")
 NOT_OF_RESPONDENTS = "factors of this level are no traits of single respondents"
 NOT_OF_ANSWERS = "agreement with everything is taken out of covariances here, not out of single answers"
 NOT_RESAMPLED = f"neither llms nor personas have at least {FEWEST_LEVELS} levels to resample"
+TOO_FEW_ANSWERS = "items are too seldom answered together in several runs"
 METHOD = (
     "regression and ten Berge scores of respondents' mean answers, weighted by the covariance that the model implies "
     "for such means (run noise included where the level has it removed)"
@@ -65,8 +66,8 @@ class LevelScores:
         By method, of the respondents in the order of their codes.
     reliability
         Share of the variance of regression scores that is not run noise (k,), or the reason why it is not known.
-    ci_low, ci_high
-        Ends of its 95 % interval; NaN where nothing could be resampled.
+    interval
+        Both ends of its 95 % interval (k,), or the reason why there is none.
     runs
         Runs of a respondent (see `LevelEstimator.runs_per_respondent`).
     unit
@@ -76,8 +77,7 @@ class LevelScores:
     determinacy: Determinacy
     scores: dict[ScoringMethod, FactorScores]
     reliability: FloatArray | str
-    ci_low: FloatArray
-    ci_high: FloatArray
+    interval: tuple[FloatArray, FloatArray] | str
     runs: float
     unit: str
 
@@ -139,8 +139,8 @@ def _at_level(
     z = _variables(answers, to_variables, used)
     of_items = score_weights(solution, covariance).T @ to_variables
     scores = {method: factor_scores(z, solution, covariance, method) for method in METHODS}
-    reliability, low, high = _reliability(answers, estimator, matrices, of_items, used, runs)
-    return LevelScores(determinacy(solution, covariance), scores, reliability, low, high, runs, variables.unit)
+    reliability, ends = _reliability(answers, estimator, matrices, of_items, used, runs)
+    return LevelScores(determinacy(solution, covariance), scores, reliability, ends, runs, variables.unit)
 
 
 def _implied(solution: FactorSolution) -> FloatArray:
@@ -171,12 +171,11 @@ def _reliability(
     of_items: FloatArray,
     used: IntArray,
     runs: float,
-) -> tuple[FloatArray | str, FloatArray, FloatArray]:
+) -> tuple[FloatArray | str, tuple[FloatArray, FloatArray] | str]:
     """Reliability of scores over runs (k,) and its interval; ``of_items`` (k, items used) are their weights."""
-    undefined = np.full(len(of_items), np.nan)
     for level in ("respondent", "run"):
         if level not in matrices:
-            return estimator.reasons[level], undefined, undefined
+            return (estimator.reasons[level],) * 2
 
     def share(respondent: FloatArray, run: FloatArray) -> FloatArray:
         """From covariances (..., items, items) to (..., k)."""
@@ -185,6 +184,9 @@ def _reliability(
         noise = np.einsum("ki,...ij,kj->...k", of_items, run[block], of_items) / runs
         return np.asarray(np.maximum(true, 0.0) / (np.maximum(true, 0.0) + noise))
 
+    estimate = share(matrices["respondent"], matrices["run"])
+    if not np.isfinite(estimate).all():
+        return (TOO_FEW_ANSWERS,) * 2
     replicates: dict[str, FloatArray] = {}
     for column in RESAMPLED:
         present = np.unique(answers.code(column))
@@ -201,9 +203,10 @@ def _reliability(
                 levels=("respondent", "run"),
             )
             replicates[column] = _z(share(without["respondent"], without["run"]))
-    estimate = share(matrices["respondent"], matrices["run"])
+    if not replicates:
+        return estimate, NOT_RESAMPLED
     low, high = (np.tanh(end) for end in interval(_z(estimate), Replicates(replicates)))
-    return estimate, low, high
+    return estimate, (low, high) if np.isfinite(low).all() else TOO_FEW_ANSWERS
 
 
 def _z(reliability: FloatArray) -> FloatArray:
@@ -226,18 +229,16 @@ def _entry(found: LevelScores) -> dict[str, Any]:
         for number, rho in enumerate(precise.determinacy, start=1)
         if rho**2 < ENOUGH_TO_RANK
     ]
-    unknown = isinstance(found.reliability, str)
     reliability = Missing(found.reliability) if isinstance(found.reliability, str) else found.reliability
-    resampled = np.isfinite(found.ci_low).all()
-    no_ends = reliability if unknown else Missing(NOT_RESAMPLED)
+    low, high = (Missing(found.interval),) * 2 if isinstance(found.interval, str) else found.interval
     return {
         "determinacy": precise.determinacy,
         "minimum_correlation": precise.minimum_correlation,
         "standard_error": precise.standard_error,
         "may_rank": precise.may_rank,
         "reliability": reliability,
-        "reliability_ci_low": found.ci_low if resampled else no_ends,
-        "reliability_ci_high": found.ci_high if resampled else no_ends,
+        "reliability_ci_low": low,
+        "reliability_ci_high": high,
         "runs_per_respondent": found.runs,
         "n_respondents": len(scored),
         "n_scored": int(scored.sum()),
