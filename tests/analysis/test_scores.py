@@ -7,6 +7,7 @@ from planted_tables import long_table
 from persona_big5.analysis.answers import lay_out
 from persona_big5.analysis.document import Missing, write_out
 from persona_big5.analysis.levels import LEVELS, LevelEstimator
+from persona_big5.analysis.loading_intervals import loading_ci_entry
 from persona_big5.analysis.scores import respondent_scores, scores_entry, scores_table
 from persona_big5.analysis.structure import WITHOUT_STYLE, find_structure
 
@@ -194,3 +195,39 @@ def test_scale_scores_are_scored_where_there_are_too_few_respondents_for_items()
     persona = [int(answers.levels["persona"][code].removeprefix("p")) for code in answers.code("persona")[first]]
     assert np.corrcoef(scores, trait.ravel()[persona])[0, 1] > 0.9
     assert scores_entry(found)["means"]["variables"] == "scales"
+
+
+def doubled(scores):
+    scores[:, 1] = scores[:, 0]
+    return scores
+
+
+def rarely_endorsed(scores):
+    return (scores > 1.2).astype(float)
+
+
+def half_missing(scores):
+    scores[np.random.default_rng(1).random(scores.shape) < 0.5] = np.nan
+    return scores
+
+
+def one_item_over_and_over(scores):
+    return np.repeat(scores[:, :1], scores.shape[1], axis=1)
+
+
+@pytest.mark.parametrize("spoil", [doubled, rarely_endorsed, half_missing, one_item_over_and_over])
+@pytest.mark.parametrize(("n_llms", "n_personas", "runs"), [(1, 1, 5), (1, 20, 3), (5, 20, 1), (4, 4, 2)])
+def test_hostile_tables_have_scores_and_intervals_or_a_reason(spoil, n_llms, n_personas, runs):
+    """Every null with its reason, and no reason that only says that something is not defined."""
+    random = np.random.default_rng(9)
+    traits = random.normal(size=(n_llms, n_personas, 1, 2))[..., np.arange(8) % 2]
+    scores = 0.8 * traits + 0.6 * random.normal(size=(n_llms, n_personas, runs, 8))
+    answers = lay_out(long_table(spoil(scores.reshape(-1, 8)), n_llms, n_personas, runs))
+    estimator = LevelEstimator.of(answers)
+    matrices = estimator.matrices(answers.scores)
+    structures = find_structure(answers, estimator, matrices, n_factors=1, draws=20)
+    found = respondent_scores(answers, estimator, matrices, structures)
+    entries = {"scores": scores_entry(found), "ci": loading_ci_entry(answers, estimator, structures, draws=20)}
+    written = write_out(entries)
+    assert "not defined for these data" not in written["reasons"].values()
+    assert len(scores_table(answers, found)) % answers.count(["llm", "variant", "persona"]) == 0
