@@ -22,7 +22,7 @@ from persona_big5.variance.groups import distinct_rows
 from persona_big5.variance.jackknife import FEW_LEVELS, FEWEST_LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -45,6 +45,8 @@ def axis_entry(
     structures: Mapping[str, Structure | str],
     matrices: Mapping[str, FloatArray],
     level: str | None,
+    *,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any] | Missing:
     """``axis``: how far the role personas are from the default one, along which direction, and what that direction is.
 
@@ -56,6 +58,8 @@ def axis_entry(
         By level (``find_structure``, ``LevelEstimator.matrices``), for the correlations with factors.
     level
         The recommended one, or None.
+    progress
+        Called with a short sentence when a step begins.
 
     Returns
     -------
@@ -94,6 +98,7 @@ def axis_entry(
     overall: dict[str, Any] = {}
     found: dict[str, Axis] = {}
     for space, profiles in spaces.items():
+        progress(f"distance from persona '{default}' in {space}")
         try:
             found[space] = axis_from_origin(profiles, origin)
             overall[space] = _axis(found[space])
@@ -111,7 +116,7 @@ def axis_entry(
             "direction": _direction(found.get("scales"), answers.items.take(items).scales),
             "factors": _factors(answers, structures, matrices, level, found.get("items"), items),
         },
-        "by_llm": _by_llm(answers, spaces, respondents[complete], origin),
+        "by_llm": _by_llm(answers, spaces, respondents[complete], origin, progress),
         "distances": _distances(answers, spaces, respondents[complete], origin),
         "warnings": _warnings(answers, items, used & ~complete, is_role & complete, persona, removed=bool(removed)),
     }
@@ -199,13 +204,18 @@ def _factors(
 
 
 def _by_llm(
-    answers: Answers, spaces: Mapping[str, Profiles], respondents: NDArray[np.int64], origin: int
+    answers: Answers,
+    spaces: Mapping[str, Profiles],
+    respondents: NDArray[np.int64],
+    origin: int,
+    progress: Callable[[str], None],
 ) -> list[dict[str, Any]]:
     rows = []
     groups = spaces["items"].group
     for group in np.unique(groups):
         own = groups == group
         entry: dict[str, Any] = _named(answers, respondents[own][0], ("llm", "variant"))
+        progress(f"distance from the default persona: {entry['llm']} / {entry['variant']}")
         for space, profiles in spaces.items():
             try:
                 entry[space] = _axis(axis_from_origin(profiles.take(own), origin))

@@ -21,6 +21,8 @@ from persona_big5.variance.levels import RUN, level_components, level_effects
 from persona_big5.variance.moments import moment_equations
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -61,7 +63,9 @@ class _Asked:
         return np.where(self.missing, ends, self.scores)
 
 
-def missingness_entry(frame: pd.DataFrame) -> dict[str, Any] | Missing:
+def missingness_entry(
+    frame: pd.DataFrame, *, progress: Callable[[str], None] = lambda _: None
+) -> dict[str, Any] | Missing:
     """``missingness_bounds``: who leaves what unanswered, and bounds of results over all that could have been answered.
 
     Parameters
@@ -70,6 +74,8 @@ def missingness_entry(frame: pd.DataFrame) -> dict[str, Any] | Missing:
         Long table of one mode, one asking of each anchor, placebo personas left out. Every row but ``not_asked`` ones
         was asked for; asked for and without a score is missing, in whatever state. Rows that a table does not have at
         all were not asked, as far as anyone can tell.
+    progress
+        Called with a short sentence when a step begins.
 
     Returns
     -------
@@ -83,12 +89,14 @@ def missingness_entry(frame: pd.DataFrame) -> dict[str, Any] | Missing:
         which are meant to be extreme but not proven to be. Keyed scores; items with unequal scales are divided by their
         width. Nothing is imputed in any other figure. Missing where nothing is.
     """
+    progress("missing answers")
     try:
         asked = _lay_out(frame)
     except DataError as error:
         return Missing(str(error))
     if not asked.missing.any():
         return Missing("no answer that was asked for is missing: there is nothing to bound")
+    progress("bounds of what is missing")
     bounded = bool(np.isfinite(asked.high - asked.low).all())
     means = _scale_means(asked) if bounded else NO_ENDS
     correlations = _scale_correlations(asked) if bounded else NO_ENDS

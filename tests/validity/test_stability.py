@@ -112,7 +112,8 @@ def test_planted_half_life_is_recovered(random):
         inside.append(found.ci_low < 0.3 < found.ci_high)
     assert np.mean(inside) >= 0.85
     exact = half_life(np.tile(2 * np.exp(-3 * times), (5, 1)), times + 7, [np.arange(5)])
-    assert (exact.rate, exact.start) == pytest.approx((3, 2), rel=1e-6)
+    assert (exact.rate, exact.start, exact.half_life) == pytest.approx((3, 2, np.log(2) / 3), rel=1e-6)
+    assert (exact.ci_low, exact.ci_high) == pytest.approx((np.log(2) / 3,) * 2, rel=1e-3)
 
 
 def test_what_does_not_return_has_no_half_life(random):
