@@ -2,11 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo demo-llm test check simulate bench-runner bench-faults survey analyze report clean
+.PHONY: help setup demo demo-llm test check simulate bench bench-runner bench-statistics bench-faults survey analyze report clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 .venv/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
@@ -43,8 +43,13 @@ check: .venv/.installed-dev ## ruff, mypy --strict, import layers
 simulate: .venv/.installed-dev ## recovery of planted structure over 20 seeds of the simulated population
 	$(BIN)/python -m benchmarks.recovery
 
+bench: bench-runner bench-statistics ## speed and memory of the runner and of the statistics, each demand met or not
+
 bench-runner: .venv/.installed-dev ## speed and memory of the runner beside aiohttp, litellm and inspect_ai
 	$(BIN)/python -m benchmarks.runner_speed
+
+bench-statistics: .venv/.installed-dev ## speed and memory of the statistics beside R
+	$(BIN)/python -m benchmarks.statistics_speed
 
 bench-faults: .venv/.installed-dev ## what becomes of a study under each fault, under kills, and under limits of cost
 	$(BIN)/python -m benchmarks.faults
