@@ -16,11 +16,10 @@ from persona_big5.factors.parallel import leading_above, permuted_null
 from persona_big5.factors.retention import shares_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from persona_big5.analysis.answers import Answers
-    from persona_big5.analysis.structure import Structure
-    from persona_big5.factors.extraction import FactorSolution
+    from persona_big5.analysis.structure import Structure, Variables
     from persona_big5.variance.groups import FloatArray
 
 HALVES = 100
@@ -28,6 +27,7 @@ FEWEST_LEVELS = 8
 HALVED = ("persona", "llm")
 """What is halved: personas, or llms where there are too few personas."""
 COMPARED = ("means", "respondent")
+NOT_TOLD = "not compared in halves, or halves cannot tell this level apart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,29 +86,26 @@ def persona_halves(
     if facet is None:
         reason = f"{counted['persona']} personas leave no halves to compare; at least {FEWEST_LEVELS} are needed"
         return PersonaHalves({}, None, dict.fromkeys(found, reason))
-    code = answers.code(facet)
     random = np.random.default_rng(seed)
-    in_first = [np.isin(code, random.permutation(np.unique(code))[: counted[facet] // 2]) for _ in range(HALVES)]
-    thresholds = _thresholds(answers.where(in_first[0]), estimator, matrices, found, draws, random, progress)
+    present = np.unique(answers.code(facet))
+    first = np.zeros((HALVES, int(present[-1]) + 1))
+    for half in first:
+        half[random.permutation(present)[: len(present) // 2]] = 1.0
+    one = answers.where(first[0][answers.code(facet)] > 0)
+    thresholds = _thresholds(one, estimator, matrices, found, draws, random, progress)
+    progress(f"{HALVES} random halves of the {facet}s")
+    levels = {*COMPARED, *found} - {"pooled", "split_run"}
+    halves = [estimator.resampled({facet: counts}, levels) for counts in (first, 1.0 - first)]
+    counts = {
+        level: _counts(halves[0][level], found[level].variables, threshold) for level, threshold in thresholds.items()
+    }
     corrected = found.get("respondent")
-    k = 0 if corrected is None else corrected.n_factors
-    counts: dict[str, list[int]] = {level: [] for level in thresholds}
-    compared: dict[str, list[list[FloatArray]]] = {level: [] for level in COMPARED}
-    for number, rows in enumerate(in_first, start=1):
-        progress(f"random halves of the {facet}s: {number} of {HALVES}")
-        first, second = (_covariances(answers.where(part), found) for part in (rows, ~rows))
-        for level, threshold in thresholds.items():
-            if level in first:
-                eigenvalues = descending_eigenvalues(found[level].variables.correlations(first[level]))
-                counts[level].append(leading_above(eigenvalues, threshold))
-        if corrected is not None and k > 0 and set(COMPARED) <= set(first) & set(second):
-            for level in COMPARED:
-                compared[level].append([corrected.variables.correlations(half[level]) for half in (first, second)])
     enough = {level: listed for level, listed in counts.items() if len(listed) >= HALVES // 2}
+    known = corrected is not None and corrected.solution is not None and set(COMPARED) <= set(halves[0])
     return PersonaHalves(
         {level: shares_of(listed) for level, listed in enough.items()},
-        None if corrected is None or corrected.solution is None else _congruence(compared, corrected.solution),
-        {level: "halves cannot tell this level apart" for level in found if level not in enough},
+        _congruence(halves, corrected) if corrected is not None and known else None,
+        {level: NOT_TOLD for level in found if level not in enough},
         facet,
     )
 
@@ -125,7 +122,9 @@ def _thresholds(
     """95th percentile of each eigenvalue (p,) of worlds without factors of a half's size, by level."""
     progress("worlds without factors of the size of a half")
     own = LevelEstimator.of(half)
-    nulls: dict[str, list[FloatArray]] = {level: [] for level in found if level in ("run", *CORRECTED)}
+    nulls: dict[str, list[FloatArray]] = {
+        level: [] for level in found if level in ("run", *CORRECTED) and level != "split_run"
+    }
     nulls = {level: [] for level in nulls if level not in own.reasons}
     world = null_world(half, estimator, matrices)
     for one in random.spawn(draws):
@@ -145,22 +144,29 @@ def _varies(scores: FloatArray) -> bool:
     return bool((np.nanmax(scores, axis=0) > np.nanmin(scores, axis=0)).all())
 
 
-def _covariances(half: Answers, found: Mapping[str, Structure]) -> dict[str, FloatArray]:
-    """Item covariance of a half at the levels it can tell apart."""
-    return LevelEstimator.of(half).matrices(half.scores, {*COMPARED, *found} - {"pooled"})
+def _counts(covariances: FloatArray, variables: Variables, threshold: FloatArray) -> list[int]:
+    """Count the factors of each half whose variables are all defined."""
+    used = variables.weights.any(axis=0)
+    defined = np.isfinite(covariances[:, used][:, :, used]).all(axis=(1, 2))
+    matrices = [variables.correlations(covariance) for covariance in covariances[defined]]
+    return [leading_above(descending_eigenvalues(R), threshold) for R in matrices]
 
 
-def _congruence(compared: Mapping[str, list[list[FloatArray]]], solution: FactorSolution) -> dict[str, float] | None:
+def _congruence(halves: Sequence[Mapping[str, FloatArray]], corrected: Structure) -> dict[str, float] | None:
     """Mean congruence of the factors of two halves by level, each half factored and rotated like the solution.
 
-    Pairs with fewer factors in a half are left out at all levels; None where hardly any is left.
+    Pairs with fewer factors in a half are left out at both levels; None where hardly any is left.
     """
+    assert corrected.solution is not None
     phi = {}
-    for level, pairs in compared.items():
-        if not pairs:
-            return None
-        loadings = aligned_loadings(np.array(pairs).reshape(-1, *solution.loadings.shape[:1] * 2), solution)
-        first, second = loadings.reshape(len(pairs), 2, *solution.loadings.shape).swapaxes(0, 1)
+    for level in COMPARED:
+        first, second = (
+            aligned_loadings(
+                np.array([corrected.variables.correlations(covariance) for covariance in half[level]]),
+                corrected.solution,
+            )
+            for half in halves
+        )
         phi[level] = np.abs(paired_phi(first, second)).mean(axis=-1)
     known = np.isfinite(list(phi.values())).all(axis=0)
     if known.sum() < HALVES // 2:

@@ -13,6 +13,7 @@ from persona_big5.variance.covariance import FEWEST_FOR_SPLIT, cross_covariance,
 from persona_big5.variance.design import RESIDUAL, Effect, identified_effects
 from persona_big5.variance.groups import summing
 from persona_big5.variance.levels import level_effects
+from persona_big5.variance.resampling import resampled_covariances
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -154,6 +155,22 @@ class LevelEstimator:
         if {effect.name for effect in self.effects} & set(wanted):
             found |= self._of_effects.solve(statistics)
         return {level: found[level] for level in wanted}
+
+    def resampled(self, counts: Mapping[str, FloatArray], levels: Collection[str]) -> dict[str, FloatArray]:
+        """Covariance (B, items, items) at ``levels`` in resamples of the answers, NaN where one cannot tell.
+
+        ``counts``: by column of a cell how often each of B resamples has each level (B, n_levels); 0 leaves it out.
+        Not for ``split_run``.
+        """
+        return resampled_covariances(
+            self.answers.scores,
+            self.answers.codes,
+            CELL,
+            respondent_columns=RESPONDENT,
+            effects=self.effects,
+            counts=counts,
+            levels=[level for level in levels if level not in self.reasons],
+        )
 
     def run_covariance(self, within: FloatArray) -> FloatArray:
         """Covariance of runs (items, items) from the design's products within cells (items, items); NaN without any."""

@@ -151,8 +151,8 @@ def _by_family(reported: _Reported, parts: Parts, source: str) -> dict[str, Any]
     found: list[Replication] = []
     for i, (family, one) in enumerate(zip(parts.families, compared, strict=True)):
         reason = pairs.too_few(slice(i, i + 1)) or (one if isinstance(one, str) else "")
-        if reason or isinstance(one, str):
-            left_out[family] = Missing(reason)
+        if reason or isinstance(one, str) or one.n_compared == 0:
+            left_out[family] = Missing(reason or "has fewer factors")
             continue
         found.append(one)
         left_out[family] = {"n_respondents": int(pairs.n_first[i]), **_phi(one)}

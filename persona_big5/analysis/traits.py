@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from persona_big5.analysis.levels import CORRECTED, LevelEstimator
+from persona_big5.analysis.levels import CORRECTED
 from persona_big5.factors.correlation import correlation_of
 from persona_big5.variance.jackknife import FEWEST_LEVELS, Replicates, interval
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from persona_big5.analysis.answers import Answers, ItemInfo
+    from persona_big5.analysis.levels import LevelEstimator
     from persona_big5.variance.groups import FloatArray
 
 CLOSE_TO_ONE = 0.9999
@@ -66,30 +67,18 @@ def scale_correlations(
     Everything comes from covariances of items (nothing imputed). Intervals: jackknife over llms and personas with at
     least 4 levels, correlations on Fisher's z; none for ``split_run``, which is a check only.
     """
-    levels = [level for level in matrices if level != "split_run"]
-    replicates = _leave_one_out(answers, levels, progress)
+    replicates = {}
+    for facet in RESAMPLED:
+        present = np.unique(answers.code(facet))
+        if len(present) >= FEWEST_LEVELS:
+            progress(f"correlations of scales without each {facet}")
+            left_in = np.ones((len(present), int(present[-1]) + 1))
+            left_in[np.arange(len(present)), present] = 0.0
+            replicates[facet] = estimator.resampled({facet: left_in}, [one for one in matrices if one != "split_run"])
     return {
         level: _with_intervals(answers.items, estimator, level, matrix, replicates)
         for level, matrix in matrices.items()
     }
-
-
-def _leave_one_out(
-    answers: Answers, levels: list[str], progress: Callable[[str], None]
-) -> dict[str, list[dict[str, FloatArray]]]:
-    """Item covariances (items, items) by level, with each llm and each persona left out in turn."""
-    replicates: dict[str, list[dict[str, FloatArray]]] = {}
-    for facet in RESAMPLED:
-        code = answers.code(facet)
-        present = np.unique(code)
-        if len(present) < FEWEST_LEVELS:
-            continue
-        replicates[facet] = []
-        for number, left_out in enumerate(present, start=1):
-            progress(f"correlations of scales without each {facet}: {number} of {len(present)}")
-            rest = answers.where(code != left_out)
-            replicates[facet].append(LevelEstimator.of(rest).matrices(rest.scores, levels))
-    return replicates
 
 
 def _with_intervals(
@@ -97,14 +86,13 @@ def _with_intervals(
     estimator: LevelEstimator,
     level: str,
     covariance: FloatArray,
-    replicates: Mapping[str, list[dict[str, FloatArray]]],
+    replicates: Mapping[str, Mapping[str, FloatArray]],
 ) -> ScaleCorrelations:
     matrix, disattenuated = _correlations(items, covariance)
-    undefined = np.full(covariance.shape, np.nan)
     left_out = {
-        facet: [_correlations(items, row.get(level, undefined)) for row in rows]
-        for facet, rows in replicates.items()
-        if level != "split_run"
+        facet: [_correlations(items, without) for without in by_level[level]]
+        for facet, by_level in replicates.items()
+        if level in by_level
     }
     of_matrix = Replicates({facet: np.stack([_z(row[0]) for row in rows]) for facet, rows in left_out.items()})
     of_universe = Replicates({facet: np.stack([row[1] for row in rows]) for facet, rows in left_out.items()})

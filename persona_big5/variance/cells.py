@@ -293,11 +293,17 @@ def _over(numerator: FloatArray | float, denominator: FloatArray) -> FloatArray:
 
 def _inverse(coefficients: FloatArray) -> FloatArray:
     """Invert the equations of every pair of items; NaN where they are singular."""
-    matrix = np.moveaxis(coefficients, (0, 1), (-2, -1))
+    rows, columns = np.triu_indices(coefficients.shape[-1])
+    matrix = np.moveaxis(coefficients[:, :, rows, columns], -1, 0)
     scale = np.abs(matrix).max(axis=-1, keepdims=True)
-    matrix = matrix / np.where(scale > 0, scale, 1.0)
-    singular_values = np.linalg.svd(matrix, compute_uv=False)
-    sound = singular_values[..., -1] * ILL_CONDITIONED > singular_values[..., 0]
-    inverse = np.linalg.inv(np.where(sound[..., None, None], matrix, np.eye(matrix.shape[-1])))
-    inverse = np.where(sound[..., None, None], inverse / np.swapaxes(np.where(scale > 0, scale, 1.0), -1, -2), np.nan)
-    return np.moveaxis(inverse, (-2, -1), (0, 1))
+    scale = np.where(scale > 0, scale, 1.0)
+    matrix = matrix / scale
+    size = matrix.shape[-1]
+    sound = np.abs(np.linalg.det(matrix)) > np.finfo(np.float64).tiny
+    inverse = np.linalg.inv(np.where(sound[:, None, None], matrix, np.eye(size)))
+    condition = np.abs(matrix).sum(axis=-1).max(axis=-1) * np.abs(inverse).sum(axis=-1).max(axis=-1)
+    sound &= condition < ILL_CONDITIONED
+    inverse = np.where(sound[:, None, None], inverse / scale.swapaxes(-1, -2), np.nan)
+    found = np.empty(coefficients.shape)
+    found[:, :, rows, columns] = found[:, :, columns, rows] = np.moveaxis(inverse, 0, -1)
+    return found
