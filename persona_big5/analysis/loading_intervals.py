@@ -64,10 +64,11 @@ def loading_ci_entry(
     Notes
     -----
     Resampled matrices are not smoothed (minres needs no positive definite matrix): on real and simulated answers that
-    moves the ends by .01 at most on average. In 4 x 50 planted worlds (two factors, 12 items) the intervals covered .96
-    to .98 of the planted loadings at level ``respondent`` and .97 to 1.00 at ``persona`` and ``llm:persona`` where llms
-    and personas were resampled; .76 at ``respondent`` with 3 llms, which are not: "for these 3 llms only". Loadings at
-    ``means`` and ``pooled`` are not the planted ones, and their intervals cover these less (.62 to .91).
+    moves the ends by .01 at most on average. In 3 x 50 planted worlds (two factors, 12 items; 6 x 40, 10 x 30 and 20 x
+    20 llms x personas) they covered .96 to .98 of the planted loadings at level ``respondent`` and .97 to 1.00 at
+    ``persona`` and ``llm:persona``. In 50 worlds of 3 llms, which are not resampled, it was .81 at ``respondent`` ("for
+    these 3 llms only") and .95 at the other two. Loadings at ``means`` are smaller than the planted ones by run noise:
+    .62 to .91 of the large ones were covered.
     """
     solutions: dict[str, FactorSolution] = {}
     entries: dict[str, dict[str, Any] | Missing] = {}
