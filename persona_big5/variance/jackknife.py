@@ -117,7 +117,7 @@ def interval(
 
 
 def p_above_zero(estimate: float, replicates: Replicates) -> float:
-    """Test that a statistic is above 0, by t and the jackknife's variance: one-sided p, NaN where there is no spread."""
+    """Test that a statistic is above 0 by t with the jackknife's variance: one-sided p, NaN without any spread."""
     found = sampling_variance(replicates)
     if found is None or not found[0] > 0:
         return float("nan")

@@ -74,7 +74,9 @@ def with_placebo(frame, spread):
     """The table with personas p0 ... p5 as paraphrases whose answers differ by ``spread`` of what they did."""
     placebo = frame["persona"].isin([f"p{i}" for i in range(6)])
     shrunk = 3 + spread * (frame["score"] - 3)
-    return frame.assign(score=frame["score"].where(~placebo, shrunk), persona_group=np.where(placebo, "placebo", "role"))
+    return frame.assign(
+        score=frame["score"].where(~placebo, shrunk), persona_group=np.where(placebo, "placebo", "role")
+    )
 
 
 def entry_of(frame):

@@ -11,7 +11,7 @@ from persona_big5.store.columns import read_observations
 
 ROWS = pd.DataFrame(
     {
-        "persona": ["none", "pirate", None, "pirate", "it's \"odd\""],
+        "persona": ["none", "pirate", None, "pirate", 'it\'s "odd"'],
         "run": [1, 2, 1, 2, 1],
         "score": [1.0, np.nan, 3.5, 4.0, -2.0],
         "text": ["a", "b", "c", "d", "e"],
@@ -34,7 +34,7 @@ def written(tmp_path, frame, kind):
 def test_every_kind_of_file_gives_the_same_columns(tmp_path, kind):
     found = read_observations(written(tmp_path, ROWS, kind), ["persona", "run"])
     names = found["persona"].astype(object)
-    assert [None if pd.isna(name) else name for name in names] == ["none", "pirate", None, "pirate", "it's \"odd\""]
+    assert [None if pd.isna(name) else name for name in names] == ["none", "pirate", None, "pirate", 'it\'s "odd"']
     assert list(found["run"].astype(str)) == ["1", "2", "1", "2", "1"]
     np.testing.assert_array_equal(found["score"].to_numpy(float), ROWS["score"])
 
@@ -44,7 +44,7 @@ def test_texts_are_categories_in_few_bytes_and_other_columns_stay_unread(tmp_pat
     found = read_observations(written(tmp_path, ROWS, kind), ["persona", "run"])
     assert list(found) == ["persona", "run", "score"]
     assert found["persona"].cat.codes.dtype == np.int8
-    assert list(found["persona"].cat.categories) == sorted({"none", "pirate", "it's \"odd\""})
+    assert list(found["persona"].cat.categories) == sorted({"none", "pirate", 'it\'s "odd"'})
 
 
 def test_many_levels_take_the_bytes_they_need(tmp_path):
