@@ -237,9 +237,9 @@ def lay_out(frame: pd.DataFrame, *, sessions: Literal["shared", "isolated"] | No
 
 def _silent(frame: pd.DataFrame) -> list[str]:
     """Name llms of which there is no answer, and say how much is not asked yet."""
-    llms = frame["llm"].astype(str)
-    silent = sorted(set(llms) - set(llms[frame["score"].notna()]))
-    notes = [f"no answer of {len(silent)} of {llms.nunique()} llms: {', '.join(silent)}"] if silent else []
+    llms, answering = (set(map(str, rows["llm"].unique())) for rows in (frame, frame[frame["score"].notna()]))
+    silent = sorted(llms - answering)
+    notes = [f"no answer of {len(silent)} of {len(llms)} llms: {', '.join(silent)}"] if silent else []
     open_share = float((frame["state"].astype(object) == "not_asked").mean())
     return [*notes, f"{open_share:.0%} of the plan is not asked yet"] if open_share > 0 else notes
 
@@ -248,7 +248,9 @@ def _code(frame: pd.DataFrame) -> tuple[dict[str, IntArray], dict[str, tuple[str
     coded, levels = {}, {}
     for column in KEY:
         values = frame[column] if column in frame.columns else pd.Series([KEY_DEFAULTS[column]] * len(frame))
-        codes, unique = pd.factorize(values.astype(object).fillna(KEY_DEFAULTS[column]), sort=True)
+        if values.dtype == "category" or values.hasnans:  # categories may be in any order, and lack the default
+            values = values.astype(object).fillna(KEY_DEFAULTS[column])
+        codes, unique = pd.factorize(values, sort=True)
         coded[column] = codes.astype(np.int64)
         levels[column] = tuple(str(level) for level in unique)
     return coded, levels
