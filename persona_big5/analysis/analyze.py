@@ -30,6 +30,7 @@ from persona_big5.analysis.recommend import Recommendation, recommend
 from persona_big5.analysis.reliability import reliability_entries
 from persona_big5.analysis.replication import replication_entry
 from persona_big5.analysis.scales import style_entries
+from persona_big5.analysis.scores import LevelScores, respondent_scores, scores_entry, scores_table
 from persona_big5.analysis.semantic import item_texts, semantic_entry
 from persona_big5.analysis.shares import (
     by_llm_entries,
@@ -105,6 +106,7 @@ def analyze_table(
     n_factors: int | None = None,
     draws: int = 100,
     seed: int = 0,
+    confirm: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Analysis:
     """Analyse a long table of answers: variance, correlations of scales, factors at each level, and a verdict.
@@ -121,9 +123,11 @@ def analyze_table(
     n_factors
         Number of factors at every level; None: by parallel analysis.
     draws
-        Null draws of parallel analysis (at least 20; 100 or more for a result to report).
+        Null draws of parallel analysis, and resamples of loadings (at least 20; 100 or more for a result to report).
     seed
         Everything random derives from it.
+    confirm
+        Confirm the scales, and compare them over llms, whatever their size: more than 60 items take minutes.
     progress
         Called with a short sentence when a step begins.
 
@@ -176,6 +180,7 @@ def analyze_table(
             "decision": {scale: _decision(answers, scale, study) for scale, study in found.studies.items()},
             "correlations": document.correlations_entry(found.correlations, found.estimator.reasons),
             **dimension_entries(found.structures, found.halves, found.loading_ci, found.estimator, found.matrices),
+            "scores": scores_entry(found.scores),
             "recommended_level": document.recommendation_entry(found.recommendation),
             "reliability": reliability_entries(answers, found.studies, kept, seed=seed, progress=progress),
             "style": style_entries(answers, places, expected_scores=expected > 0, frame=kept),
@@ -183,18 +188,19 @@ def analyze_table(
             "replication": replication_entry(
                 answers, found.structures, reported, llm_families(kept), seed=seed, progress=progress
             ),
-            "confirmatory": confirmatory_entry(answers, progress=progress),
-            "invariance": invariance_entry(answers, progress=progress),
+            "confirmatory": confirmatory_entry(answers, any_size=confirm, progress=progress),
+            "invariance": invariance_entry(answers, any_size=confirm, progress=progress),
             "semantic": semantic_entry(
-                answers, found.structures, reported, item_texts(kept), seed=seed, progress=progress
+                answers, found.structures, reported, item_texts(frame), seed=seed, progress=progress
             ),
-            "drift": drift_entry(of_mode[~is_placebo(of_mode)]),
-            "axis": axis_entry(answers, found.structures, found.matrices, level),
+            "drift": drift_entry(of_mode[~is_placebo(of_mode)], seed=seed),
+            "axis": axis_entry(answers, found.structures, found.matrices, level, progress=progress),
             "mixtures": mixtures_entry(answers, seed=seed, progress=progress),
-            "missingness_bounds": missingness_entry(kept),
+            "missingness_bounds": missingness_entry(kept, progress=progress),
             **{key: Missing(document.NOT_BUILT) for key in document.NOT_BUILT_KEYS},
         }
         tables = parquet_tables(frame, answers, found.components, found.structures, found.matrices)
+        tables["factor_scores"] = scores_table(answers, found.scores)
         return Analysis(document.write_out(entries), tables)
 
 
@@ -210,8 +216,8 @@ class Findings:
         Item covariance by level.
     correlations
         Of the scales, by level.
-    structures, halves, loading_ci
-        Factors by level, in halves of the personas, and the intervals of their loadings.
+    structures, halves, loading_ci, scores
+        Factors by level, in halves of the personas, the intervals of their loadings, and scores on them.
     recommendation
         Which matrix to trust.
     """
@@ -224,6 +230,7 @@ class Findings:
     structures: dict[str, Structure | str]
     halves: PersonaHalves
     loading_ci: dict[str, dict[str, Any] | Missing]
+    scores: dict[str, LevelScores | str]
     recommendation: Recommendation
 
     @property
@@ -253,10 +260,18 @@ def _find(
     )
     halves = persona_halves(answers, estimator, matrices, structures, draws=draws, seed=seed, progress=progress)
     loading_ci = loading_ci_entry(answers, estimator, structures, draws=draws, seed=seed, progress=progress)
-    judged = {"respondent": document.NOT_ASKED_FOR, **structures}
-    recommendation = recommend(estimator, matrices, judged, halves)
+    progress("factor scores")
     return Findings(
-        components, studies, estimator, matrices, correlations, structures, halves, loading_ci, recommendation
+        components=components,
+        studies=studies,
+        estimator=estimator,
+        matrices=matrices,
+        correlations=correlations,
+        structures=structures,
+        halves=halves,
+        loading_ci=loading_ci,
+        scores=respondent_scores(answers, estimator, matrices, structures),
+        recommendation=recommend(estimator, matrices, {"respondent": document.NOT_ASKED_FOR, **structures}, halves),
     )
 
 

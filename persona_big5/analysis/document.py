@@ -30,9 +30,7 @@ SCHEMA_VERSION = 1
 NOT_BUILT = "not built yet in this version"
 UNDEFINED = "not defined for these data"
 KEYED_ALIKE = "all items are keyed alike, or fewer than 3 respondents"
-NOT_BUILT_KEYS = (
-    "scores", "prediction", "change", "mtmm",
-)  # fmt: skip
+NOT_BUILT_KEYS = ("prediction", "change", "mtmm")
 
 
 @dataclass(frozen=True, slots=True)

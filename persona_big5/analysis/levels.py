@@ -175,7 +175,7 @@ class LevelEstimator:
     def run_covariance(self, within: FloatArray) -> FloatArray:
         """Covariance of runs (items, items) from the design's products within cells (items, items); NaN without any."""
         freedom = self._of_respondents.coefficients[-1, -1]
-        return np.divide(within, freedom, out=np.full(within.shape, np.nan), where=freedom > 0)
+        return np.asarray(np.divide(within, freedom, out=np.full(within.shape, np.nan), where=freedom > 0))
 
     def runs_per_respondent(self) -> float:
         """R of (MSB - MSW) / R, the weighted number where respondents were asked unequally often (mean over items)."""

@@ -108,8 +108,16 @@ def analyze(
     n_factors: Annotated[
         int | None, typer.Option("--n-factors", help="Number of factors instead of parallel analysis.", min=1)
     ] = None,
+    ends: Annotated[
+        str | None,
+        typer.Option("--ends", help="Lowest and highest answer, for items whose ends the table does not say: 1,5."),
+    ] = None,
     draws: DrawsOption = 100,
     seed: SeedOption = 0,
+    *,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Confirm the scales whatever their size; many items take minutes.")
+    ] = False,
 ) -> None:
     """Split variance from run noise, correlate the scales and find factors at every level."""
     from rich.console import Console
@@ -117,8 +125,11 @@ def analyze(
 
     from persona_big5.analysis import analyze_table
     from persona_big5.analysis.levels import LEVELS
+    from persona_big5.store.longtable import with_ends
 
     frame = _long_table(source, mapping, items, keys, respondent)
+    if ends is not None:
+        frame = with_ends(frame, *_two_numbers(ends))
     console = Console(stderr=True)
     with console.status("reading the table") as status:
         analysis = analyze_table(
@@ -128,12 +139,21 @@ def analyze(
             n_factors=n_factors,
             draws=draws,
             seed=seed,
+            confirm=confirm,
             progress=lambda step: status.update(escape(step)),
         )
     analysis.write(out)
     _bring_truth(source, out)
     typer.echo(analysis.summary())
     typer.echo(f"Written to {out / 'analysis.json'}; `persona-big5 report {out}` makes the page.")
+
+
+def _two_numbers(ends: str) -> tuple[float, float]:
+    try:
+        low, high = (float(end) for end in ends.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"--ends {ends!r} is not two numbers; write the lowest and the highest, 1,5") from None
+    return low, high
 
 
 def _bring_truth(source: Path, out: Path) -> None:

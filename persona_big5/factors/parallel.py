@@ -143,7 +143,7 @@ def _correlations(items: NDArray[np.float32], present: NDArray[np.float32] | Non
     sums = np.asarray(items @ present.T, dtype=np.float64)
     spread = n * np.asarray(items**2 @ present.T, dtype=np.float64) - sums**2
     spread[(n < MIN_PAIRS) | (spread <= _ROUNDING * n**2)] = np.inf  # hardly any answers in common: as if unrelated
-    R = (n * products - sums * sums.T) / np.sqrt(spread * spread.T)
+    R: NDArray[np.float64] = (n * products - sums * sums.T) / np.sqrt(spread * spread.T)
     np.fill_diagonal(R, 1.0)
     return R
 

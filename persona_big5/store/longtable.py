@@ -124,6 +124,31 @@ def as_long(
     return select_items(table, source, items=items, keys=keys)
 
 
+def with_ends(table: pd.DataFrame, low: float, high: float) -> pd.DataFrame:
+    """Give the response scales of a long table their ends where it does not say them.
+
+    Raises
+    ------
+    DataError
+        When ``low`` is not below ``high``, or answers lie outside.
+    """
+    if not low < high:
+        raise DataError(f"ends {low:g} and {high:g} of a response scale: the lowest comes first, and is lower")
+    unknown = table["score_min"].isna() | table["score_max"].isna()
+    outside = table.loc[unknown & ~table["score"].between(low, high) & table["score"].notna()]
+    if len(outside):
+        first = outside.iloc[0]
+        raise DataError(
+            f"{len(outside):,} answers lie outside of {low:g} to {high:g}, for example {first['score']:g} to item "
+            f"{first['item_id']!r}; give the lowest and the highest answer that could be chosen"
+        )
+    filled = table.assign(
+        score_min=table["score_min"].mask(unknown, low), score_max=table["score_max"].mask(unknown, high)
+    )
+    filled.attrs = dict(table.attrs)
+    return filled
+
+
 def select_items(
     table: pd.DataFrame, source: Path, *, items: Sequence[str] | None = None, keys: Path | None = None
 ) -> pd.DataFrame:

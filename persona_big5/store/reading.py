@@ -128,10 +128,16 @@ def long_table(path: str | PathLike[str]) -> pd.DataFrame:
         sampling_variance_high, reason``, then the attributes ``family, size, recipe, training_seed, persona_group,
         tags``. ``score`` is in raw direction and NaN unless ``state`` is ``answered``; ``state`` is ``not_asked`` where
         nothing came back yet, and ``reason`` then the last error of its session, if it had one. From ``option_mass`` on
-        numbers are NaN without log-probabilities; see `records.Answer`.
+        numbers are NaN without log-probabilities; see `records.Answer`. ``attrs["item_texts"]`` has the text of every
+        item that had one wording only.
     """
     with connect_reading(path) as connection:
-        return connection.execute("SELECT * FROM long ORDER BY ALL").df()
+        table = connection.execute("SELECT * FROM long ORDER BY ALL").df()
+        texts = connection.execute(
+            "SELECT item_id, any_value(text) FROM item GROUP BY item_id HAVING count(DISTINCT text) = 1"
+        ).fetchall()
+    table.attrs["item_texts"] = dict(texts)
+    return table
 
 
 def studies(path: str | PathLike[str]) -> list[Study]:

@@ -97,6 +97,7 @@ def test_written_analysis_is_strict_json_with_every_key(personas, tmp_path):
         "components_by_item",
         "loadings",
         "item_correlations",
+        "factor_scores",
     }
 
 

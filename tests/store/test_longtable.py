@@ -9,7 +9,16 @@ import pandas as pd
 import pytest
 
 from persona_big5.errors import DataError
-from persona_big5.store.longtable import BESIDE_KEY, KEY, as_long, item_columns, read_keys, read_long, read_table
+from persona_big5.store.longtable import (
+    BESIDE_KEY,
+    KEY,
+    as_long,
+    item_columns,
+    read_keys,
+    read_long,
+    read_table,
+    with_ends,
+)
 from persona_big5.store.records import FROM_LOG_PROBABILITIES
 
 
@@ -322,3 +331,18 @@ def test_other_columns_are_kept_and_numbers_beside_the_key_are_numbers(csv):
     table = read_long(csv("item,score,keyed,score_min,score_max,family,dataset\na,3,-1,1,5,llama,x\n"))
     assert list(table[["keyed", "score_min", "score_max"]].iloc[0]) == [-1, 1, 5]
     assert list(table.columns[len(KEY) + len(BESIDE_KEY) :]) == ["family"]
+
+
+def test_ends_are_given_where_the_table_does_not_say_them():
+    frame = as_long(
+        pd.DataFrame({"item_id": ["a", "b"], "score": [2.0, 4.0], "score_min": [0.0, None], "score_max": [9.0, None]})
+    )
+    frame.attrs["notes"] = ["kept"]
+    found = with_ends(frame, 1, 5)
+    assert found["score_min"].tolist() == [0.0, 1.0]
+    assert found["score_max"].tolist() == [9.0, 5.0]
+    assert found.attrs["notes"] == ["kept"]
+    with pytest.raises(DataError, match="1 answers lie outside of 1 to 3, for example 4 to item 'b'"):
+        with_ends(frame, 1, 3)
+    with pytest.raises(DataError, match="the lowest comes first"):
+        with_ends(frame, 5, 1)
