@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 CODES_KEPT = 2
 """Of tables with millions of groups the codes take most of the memory; a total needs two of them at a time."""
+NUMBERS_AT_ONCE = 1 << 16
+"""Numbers in each of the dozen arrays that a change is worked out from."""
 
 
 class Margins:
@@ -139,7 +141,7 @@ class Totals:
         group, target = self._margins.codes(finer, joint), self._margins.codes(finer, of | self._facet)
         n_targets = len(self._margins.by(of | self._facet).grouping)
         lost = np.zeros((n_targets, *part.shape[1:]))
-        for block in _blocks(part):
+        for block in _blocks(BLOCK, part):
             before = n[group[block]]
             lost += summing(target[block], n_targets)(before**2 - (before - part[block]) ** 2)
         self._lost_of.setdefault(joint, {})[of] = lost
@@ -176,7 +178,7 @@ class Totals:
         group, level = self._margins.codes(finer, columns), self._margins.codes(finer, self._facet)
         n_levels = len(self._margins.by(self._facet).grouping)
         change: FloatArray | float = 0.0
-        for block in _blocks(*parts):
+        for block in _blocks(NUMBERS_AT_ONCE, *parts):
             before = [array[group[block]] for array in whole]
             after = [array - part[block] for array, part in zip(before, parts, strict=True)]
             change = change + summing(level[block], n_levels)(value(*after) - value(*before))
@@ -188,10 +190,10 @@ class Totals:
         return self._margins.by(finer).grouping.coarser(columns).add(values)
 
 
-def _blocks(*arrays: FloatArray) -> list[slice]:
-    """Slices of the first axis in which arrays (N, *shape), broadcast together, have a million numbers at most."""
+def _blocks(at_once: int, *arrays: FloatArray) -> list[slice]:
+    """Slices of the first axis in which arrays (N, *shape), broadcast together, have ``at_once`` numbers at most."""
     n, *shape = np.broadcast_shapes(*(array.shape for array in arrays))
-    step = max(BLOCK // max(prod(shape), 1), 1)
+    step = max(at_once // max(prod(shape), 1), 1)
     return [slice(start, start + step) for start in range(0, n, step)]
 
 
