@@ -139,31 +139,32 @@ class Structure:
         loadings = self.loadings.at(parameters)
         factors = self.factor_covariances.at(parameters)
         means = self.factor_means.at(parameters)
-        p = len(loadings)
-        unit = np.eye(p)
-        nothing = np.zeros((p, 1))
         item, factor = np.nonzero(self.loadings.position != FIXED)
         row, column = np.nonzero(np.tril(self.factor_covariances.position + 1))
         residual = np.flatnonzero(self.residuals.position != FIXED)
         intercept = np.flatnonzero(self.intercepts.position != FIXED)
         mean = np.flatnonzero(self.factor_means.position != FIXED)
-        halves = np.where(row == column, 0.5, 1.0)
-        blocks = (
-            (
+        position = np.concatenate(
+            [
                 self.loadings.position[item, factor],
-                unit[:, item],
-                (loadings @ factors)[:, factor],
-                unit[:, item] * means[factor],
-            ),
-            (self.factor_covariances.position[row, column], loadings[:, row] * halves, loadings[:, column], nothing),
-            (self.residuals.position[residual], unit[:, residual] / 2, unit[:, residual], nothing),
-            (self.intercepts.position[intercept], nothing, nothing, unit[:, intercept]),
-            (self.factor_means.position[mean], nothing, nothing, loadings[:, mean]),
+                self.factor_covariances.position[row, column],
+                self.residuals.position[residual],
+                self.intercepts.position[intercept],
+                self.factor_means.position[mean],
+            ]
         )
-        parts = [
-            (position, *(np.broadcast_to(part, (p, len(position))) for part in parts)) for position, *parts in blocks
-        ]
-        position, left, right, mu = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
+        left, right, mu = np.zeros((3, len(loadings), len(position)))
+        first, second, third, fourth = np.cumsum([len(item), len(row), len(residual), len(intercept)])
+        of_loading, of_residual, of_intercept = np.arange(first), np.arange(second, third), np.arange(third, fourth)
+        left[item, of_loading] = 1.0
+        right[:, :first] = (loadings @ factors)[:, factor]
+        mu[item, of_loading] = means[factor]
+        left[:, first:second] = loadings[:, row] * np.where(row == column, 0.5, 1.0)
+        right[:, first:second] = loadings[:, column]
+        left[residual, of_residual] = 0.5
+        right[residual, of_residual] = 1.0
+        mu[intercept, of_intercept] = 1.0
+        mu[:, fourth:] = loadings[:, mean]
         return Derivatives(position, left, right, mu)
 
 
