@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from persona_big5.analysis import analyze_table
+from persona_big5.analysis.wide import factor_wide
 from persona_big5.factors.congruence import tucker_phi
-from persona_big5.store.longtable import read_long
+from persona_big5.store.longtable import read_long, read_table, with_ends
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +116,58 @@ def test_half_a_million_real_answers(shared):
     assert of_llm["gpt-4o"] == pytest.approx((9.751, 0.793), abs=6e-4)
     assert found["style"] is None
     assert found["data"]["states"] == {"answered": 539_752, "missing": 248}
+
+
+HARM = [
+    "callousness", "dishonesty", "operational_specificity", "overconfidence", "recklessness", "sarcasm", "sycophancy",
+    "toxicity",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def option_orders(shared):
+    """214 llms, 44 items of a Big Five form, two option orders as runs; the ends of the scale are not in the file."""
+    folder = shared / "real" / "pwp_bfillm"
+    frame = with_ends(read_long(folder / "long.csv.gz", {"option_order": "context"}), 1, 5)
+    frame = frame[frame["scale"] != "social-desirability"]
+    missing = frame["score"].isna().groupby(frame["llm"]).mean()
+    return analyze_table(frame[frame["llm"].isin(missing.index[missing <= 0.5])]).document
+
+
+def test_llms_answer_a_big_five_form_by_one_general_factor_and_by_agreeing(option_orders):
+    assert option_orders["data"]["n_llms"] == 214
+    verdict = option_orders["verdict"]
+    assert verdict["code"] == "general_factor"
+    assert "the second component is acquiescence" in verdict["text"]
+    named = next(reason for reason in verdict["reasons"] if reason.startswith("component 2"))
+    assert float(named.split("phi ")[1].split()[0]) == pytest.approx(0.93, abs=0.01)
+    first = next(reason for reason in verdict["reasons"] if reason.startswith("first component"))
+    assert float(first.split("points: phi ")[1]) == pytest.approx(0.86, abs=0.01)
+    assert option_orders["style"]["all"]["r_positive_negative"] == pytest.approx(0.25, abs=0.01)
+    shares = {
+        name: part["share"] for name, part in option_orders["variance"]["g_study"]["all_items"]["effects"].items()
+    }
+    assert shares["llm"] == pytest.approx(0.025, abs=0.003)
+    assert shares["item"] == pytest.approx(0.540, abs=0.01)
+    assert shares["llm:item"] == pytest.approx(0.227, abs=0.01)
+    assert shares["run"] + shares["residual"] == pytest.approx(0.207, abs=0.01)
+    assert option_orders["variance"]["by_level"]["llm"]["share"] == pytest.approx(0.55, abs=0.01)
+
+
+def test_structure_of_a_big_five_form_without_agreeing(option_orders):
+    before, after = (option_orders["retention"][level] for level in ("respondent", "respondent_without_style"))
+    assert before["parallel_analysis"] == 3
+    assert 0.15 < before["eigenvalues"][1] / 44 < 0.25
+    assert after["eigenvalues"][1] < 0.5 * before["eigenvalues"][1]
+    assert option_orders["retention"]["respondent"]["halves"] is not None
+
+
+def test_run_noise_hides_structure_of_judged_behaviour(shared):
+    path = shared / "real" / "em_roles_traits" / "wide_responses.csv.gz"
+    mapping = {"persona": "role", "variant": "dataset", "context": "question_id"}
+    retention = analyze_table(read_long(path, mapping, items=HARM), draws=20).document["retention"]
+    assert retention["pooled"]["eigenvalues"][:3] == pytest.approx([2.58, 1.22, 0.99], abs=0.02)
+    assert retention["means"]["eigenvalues"][:3] == pytest.approx([4.94, 1.19, 0.90], abs=0.01)
+    assert retention["means"]["n"] == 32
+    rows = read_table(path)[HARM].dropna()
+    assert factor_wide(rows, draws=20).document()["retention"]["eigenvalues"][0] == pytest.approx(2.58, abs=0.005)
