@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from persona_big5.questionnaire.library import Kind, library_folder, locate, shipped
 from persona_big5.questionnaire.load import load_questionnaire, read_questionnaire
-from persona_big5.questionnaire.model import Identifier, Item, Questionnaire, ResponseScale, Scale
+from persona_big5.questionnaire.model import Identifier, Item, Norm, Questionnaire, ResponseScale, Scale
 
 __all__ = [
     "Identifier",
     "Item",
     "Kind",
+    "Norm",
     "Questionnaire",
     "ResponseScale",
     "Scale",

@@ -34,6 +34,7 @@ def read_questionnaire(path: Path) -> Questionnaire:
     questionnaire = spec.read(Questionnaire)
     _check_items(spec)
     _check_wordings(spec)
+    _check_norms(spec)
     if questionnaire is None or spec.problems:
         raise SpecError(spec.problems)
     return questionnaire
@@ -75,6 +76,19 @@ def _check_wordings(spec: SpecFile) -> None:
         earlier = first.setdefault(template.strip(), key)
         if earlier != key:
             spec.problem(place, f"the same text as wording '{earlier}'")
+
+
+def _check_norms(spec: SpecFile) -> None:
+    scales = _names(spec, "scales")
+    first: dict[tuple[str, str], int] = {}
+    for index, norm in spec.entries("norms"):
+        if norm["scale"] not in scales:
+            hint = did_you_mean(norm["scale"], scales)
+            spec.problem(("norms", index, "scale"), f"no scale '{norm['scale']}' is declared in this file{hint}")
+        group = norm["scale"], norm.get("group", "all")
+        if first.setdefault(group, index) != index:
+            line = spec.line_of(("norms", first[group]))
+            spec.problem(("norms", index), f"the norm of this scale and group is given on line {line} already")
 
 
 def _names(spec: SpecFile, section: str) -> list[str]:

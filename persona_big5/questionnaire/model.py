@@ -80,6 +80,20 @@ class Item(Spec):
     version: int = Field(default=1, ge=1)
 
 
+class Norm(Spec):
+    """How a group of people scored on a scale: mean, standard deviation and number of people.
+
+    ``score`` says what of a person's keyed answers was taken: their ``mean`` over the scale's items, or their ``sum``.
+    """
+
+    scale: Identifier
+    group: str = "all"
+    mean: float
+    sd: float = Field(gt=0)
+    n: int = Field(ge=2)
+    score: Literal["mean", "sum"] = "mean"
+
+
 class Questionnaire(Spec):
     """Named, versioned set of scales and items with the wordings in which they are asked."""
 
@@ -91,6 +105,7 @@ class Questionnaire(Spec):
     wordings: dict[Identifier, Text] = Field(min_length=1)
     scales: dict[Identifier, Scale] = Field(min_length=1)
     items: tuple[Item, ...] = Field(min_length=1, strict=False)
+    norms: tuple[Norm, ...] = Field(default=(), strict=False)
 
     @property
     def id(self) -> str:
