@@ -22,7 +22,7 @@ from persona_big5.report import tables
 from persona_big5.report.words import LEVELS, MINUS, effect_name, percent, short
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
@@ -148,14 +148,18 @@ def scree(findings: Findings) -> Figure:
     figure = Figure(figsize=(WIDTH, 3.4))
     for axes, level in zip(figure.subplots(1, 3, width_ratios=[1, 0.7, 1]), levels, strict=True):
         entry = findings.value("retention", level)
-        _title(axes, level, "" if entry is None else str(entry["parallel_analysis"]))
+        voted = entry is not None and entry["parallel_analysis"] is not None
+        _title(axes, level, str(entry["parallel_analysis"]) if voted else "")
         if entry is None:
             _reason(axes, findings.reason("retention", level))
             continue
         eigenvalues = np.array(entry["eigenvalues"], dtype=float)[:_EIGENVALUES_SHOWN]
-        null = np.array(entry["null_eigenvalues"], dtype=float)[: len(eigenvalues)]
-        place, counted = np.arange(1, len(eigenvalues) + 1), entry["parallel_analysis"]
-        axes.plot(place, null, color=ORANGE, ls="--", lw=1.4, marker="x", ms=4, label="no factors (95th percentile)")
+        place, counted = np.arange(1, len(eigenvalues) + 1), entry["parallel_analysis"] or 0
+        if voted:
+            null = np.array(entry["null_eigenvalues"], dtype=float)[: len(eigenvalues)]
+            axes.plot(
+                place, null, color=ORANGE, ls="--", lw=1.4, marker="x", ms=4, label="no factors (95th percentile)"
+            )
         axes.plot(place, eigenvalues, color=BLUE, lw=1.2, zorder=2)
         axes.scatter(
             place[counted:],
@@ -177,9 +181,91 @@ def scree(findings: Findings) -> Figure:
 
 
 @_styled
-def loadings(findings: Findings) -> Figure:
-    """Heatmaps of the loadings, pooled beside corrected: items sorted by scale, keyed so that all could be positive."""
-    found = {level: tables.loadings(findings, level) for level in ("pooled", "respondent")}
+def halves(findings: Findings) -> Figure:
+    """Heatmap of the share of random halves that have each number of factors, one row per level."""
+    counts = tables.factor_counts(findings)
+    known = counts[counts["halves"].notna()]
+    numbers = [{int(k): share for k, share in halves.items()} for halves in known["halves"]]
+    ks = range(min(map(min, numbers)), max(map(max, numbers)) + 1)
+    shares = np.array([[halves.get(k, 0.0) for k in ks] for halves in numbers])
+    figure = Figure(figsize=(WIDTH, 0.34 * len(known) + 1.0))
+    axes = figure.subplots()
+    written = np.array([[percent(share) if share else "" for share in row] for row in shares])
+    sns.heatmap(
+        shares, ax=axes, cmap="Blues", vmin=0, vmax=1, cbar=False, annot=written, fmt="", linewidths=0.8,
+        linecolor="white",
+    )  # fmt: skip
+    axes.set_yticks(np.arange(len(known)) + 0.5, list(known["level"]), rotation=0)
+    axes.set_xticks(np.arange(len(ks)) + 0.5, [str(k) for k in ks])
+    axes.set(xlabel="number of factors")
+    axes.tick_params(length=0)
+    return figure
+
+
+@_styled
+def loading_intervals(findings: Findings, level: str) -> Figure:
+    """Draw loadings with their 95 % intervals, one panel per factor; filled where the interval leaves out 0."""
+    table, ends = tables.loadings(findings, level), tables.loading_ends(findings, level)
+    if table is None or ends is None:
+        raise ValueError(f"no loadings with intervals at level {level!r}")
+    low, high = ends
+    scales = tables.scale_and_key(findings, list(table.index))["scale"].tolist()
+    rows = np.arange(len(table))
+    figure = Figure(figsize=(WIDTH, min(max(1.1 + 0.19 * len(table), 2.4), 40)))
+    panels = figure.subplots(1, table.shape[1], sharex=True, sharey=True, squeeze=False)[0]
+    for axes, factor in zip(panels, table.columns, strict=True):
+        own, below, above = (frame[factor].to_numpy() for frame in (table, low, high))
+        sure = (below > 0) | (above < 0)
+        axes.axvline(0, color="#B8BCC2", lw=0.8, zorder=0)
+        axes.hlines(rows, below, above, color=np.where(sure, BLUE, GREY).tolist(), lw=1.3, zorder=1)
+        axes.scatter(own[sure], rows[sure], s=15, color=BLUE, zorder=3)
+        axes.scatter(own[~sure], rows[~sure], s=13, facecolor="white", edgecolor=GREY, zorder=2)
+        axes.set_title(str(factor), loc="center")
+        axes.xaxis.grid(color="#ECEDEF")
+        for row in rows[1:]:
+            if scales[row] != scales[row - 1]:
+                axes.axhline(row - 0.5, color=INK, lw=0.6)
+    panels[0].set_yticks(rows, [name(item, 20) for item in table.index], fontsize=8)
+    panels[0].set(ylim=(len(table) - 0.4, -0.6))
+    for axes in panels:
+        axes.tick_params(axis="y", length=0)
+        sns.despine(ax=axes, left=True)
+    return figure
+
+
+@_styled
+def congruences(findings: Findings) -> Figure:
+    """Tucker's phi of every factor between parts of the data beside its null, grouped by kind of part."""
+    table = tables.congruences(findings)
+    gap = 0.9
+    starts = table["what"].ne(table["what"].shift())
+    places = np.arange(len(table)) + gap * (starts.cumsum().to_numpy() - 1)
+    figure = Figure(figsize=(WIDTH, min(0.2 * (places[-1] + 1) + 1.0, 40)))
+    axes = figure.subplots()
+    for line in (0.85, 0.95):
+        axes.axvline(line, color="#D9DBDF", lw=1, zorder=0)
+    evidence = (~table["what"].str.startswith("runs")).to_numpy()
+    for kept, colour in ((evidence, BLUE), (~evidence, GREY)):
+        own = table[kept]
+        axes.hlines(places[kept], own["low"], own["phi"], color=colour, lw=1.3)
+        axes.scatter(own["phi"], places[kept], s=24, color=colour, zorder=3, label="phi" if colour == BLUE else None)
+    axes.scatter(table["null"], places, marker="x", s=22, color=ORANGE, zorder=2, label="95 % of chance below")
+    axes.set_yticks(places, list(table["factor"]), fontsize=8)
+    for what, own in table.groupby("what", sort=False):
+        axes.text(-0.07, places[own.index].mean(), "\n".join(wrap(str(what), 20)), ha="right", va="center",
+                  transform=axes.get_yaxis_transform())  # fmt: skip
+    least = float(np.nanmin([*table[["phi", "low", "null"]].min(), 0.4]))
+    axes.set(xlim=(max(least - 0.05, -1), 1.02), ylim=(places[-1] + 0.8, -0.8), xlabel="Tucker's phi")
+    axes.tick_params(axis="y", length=0)
+    axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1.0))
+    sns.despine(ax=axes, left=True)
+    return figure
+
+
+@_styled
+def loadings(findings: Findings, levels: Sequence[str]) -> Figure:
+    """Heatmaps of the loadings of two levels: items sorted by scale, keyed so that all could be positive."""
+    found = {level: tables.loadings(findings, level) for level in levels}
     shown = [table for table in found.values() if table is not None]
     rows = max((len(table) for table in shown), default=4)
     widths = [max(len(table.columns), 3) if table is not None else 4 for table in found.values()]
@@ -201,13 +287,13 @@ def loadings(findings: Findings) -> Figure:
         ]
         axes.set_yticks(
             np.arange(len(table)) + 0.5,
-            signs if place == 0 or found["pooled"] is None else [""] * len(signs),
+            signs if place == 0 or found[levels[0]] is None else [""] * len(signs),
             rotation=0,
             fontsize=8,
         )
         axes.set_xticks(np.arange(table.shape[1]) + 0.5, list(table.columns), rotation=0)
         axes.xaxis.tick_top()
-        _mark_scales(axes, of_items["scale"].tolist(), table.shape[1], named=place == 1 or found["respondent"] is None)
+        _mark_scales(axes, of_items["scale"].tolist(), table.shape[1], named=place == 1 or found[levels[1]] is None)
     return figure
 
 

@@ -71,6 +71,16 @@ class Findings:
                 return str(reasons[place])
         return "not in this analysis"
 
+    @property
+    def n_respondents(self) -> int:
+        """How many respondents were analysed: without placebo personas, where that is known."""
+        return int(self.value("correlations", "means", "n") or self.document["data"]["n_respondents"])
+
+    @property
+    def reported_level(self) -> str:
+        """The level to trust; ``respondent``, run noise removed, where none is recommended."""
+        return self.value("recommended_level", "level") or "respondent"
+
     @cached_property
     def items(self) -> pd.DataFrame:
         """The items, one row each: ``item_id``, ``scale`` (``all`` where none is known), ``keyed``."""

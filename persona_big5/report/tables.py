@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from persona_big5.report.words import EFFECTS, LEVELS, PARTS, STATES, effect_name
+from persona_big5.report.words import EFFECTS, LEVELS, PARTS, STATES, effect_name, with_interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,20 +73,29 @@ def scale_pairs(findings: Findings) -> pd.DataFrame:
     return pd.DataFrame(columns, index=index)
 
 
+VOTES = ("parallel_analysis", "map", "ekc", "hull", "comparison_data")
+
+
 def factor_counts(findings: Findings) -> pd.DataFrame:
-    """Numbers of factors at every level that has any: ``level, units, variables, parallel_analysis, map``."""
+    """Votes on the number of factors at every level: ``level, key, units, variables``, one column per vote, ``halves``.
+
+    ``key`` is the level as ``analysis.json`` names it; votes are NaN where a method has none. ``halves``: {number of
+    factors: share of the random halves of respondents that have it}, None where there are none.
+    """
     rows = [
         {
             "level": LEVELS.get(level, effect_name(level)),
+            "key": level,
             "units": entry["n"],
             "variables": entry["variables"],
-            "parallel_analysis": entry["parallel_analysis"],
-            "map": entry["map"],
+            **{vote: entry[vote] for vote in VOTES},
+            "halves": entry["halves"],
         }
         for level, entry in findings.document["retention"].items()
         if entry is not None
     ]
-    return pd.DataFrame(rows, columns=["level", "units", "variables", "parallel_analysis", "map"])
+    columns = ["level", "key", "units", "variables", *VOTES, "halves"]
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(VOTES, float))
 
 
 def loadings(findings: Findings, level: str, *, raw_direction: bool = False) -> pd.DataFrame | None:
@@ -105,6 +114,26 @@ def loadings(findings: Findings, level: str, *, raw_direction: bool = False) -> 
     by_scale = strength.groupby(order["scale"].to_numpy(), sort=False).mean().to_numpy()
     place = sorted(range(len(factors)), key=lambda factor: (by_scale[:, factor].argmax(), -by_scale[:, factor].max()))
     return table.iloc[:, place]
+
+
+def loading_ends(
+    findings: Findings, level: str, *, raw_direction: bool = False
+) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Lower and upper ends of the 95 % intervals of `loadings`, in its order; None where there are no intervals."""
+    table = loadings(findings, level)
+    found = findings.value("factors", level, "loading_ci")
+    if table is None or found is None:
+        return None
+    factors = [f"F{number}" for number in range(1, table.shape[1] + 1)]
+    low, high = (
+        pd.DataFrame.from_dict(found[end], orient="index", columns=factors, dtype=float).loc[table.index, table.columns]
+        for end in ("low", "high")
+    )
+    if raw_direction:
+        signs = scale_and_key(findings, list(table.index))["keyed"]
+        ends = low.mul(signs, axis=0), high.mul(signs, axis=0)
+        low, high = (ends[0].where(ends[0] <= ends[1], ends[1]), ends[1].where(ends[0] <= ends[1], ends[0]))
+    return low, high
 
 
 def scale_and_key(findings: Findings, variables: list[str]) -> pd.DataFrame:
@@ -130,34 +159,104 @@ def by_llm(findings: Findings) -> pd.DataFrame:
 
 
 def reliability(findings: Findings) -> pd.DataFrame:
-    """One row per scale: ``scale, items, reversed, alpha, r_positive_negative, g``."""
+    """Tell how reliable each scale is: counts and plain numbers, and coefficients written with their intervals.
+
+    ``scale, items, reversed, r_positive_negative, g``; as text ``alpha, omega_hierarchical, split_half, single, mean,
+    runs, waves, ordinal_alpha``: of the items, then of one run and of the mean over runs, and correlations between
+    runs and between waves.
+    """
     rows = [
         {
             "scale": scale,
             "items": entry["n_items"],
             "reversed": entry["n_reversed"],
-            "alpha": entry["alpha"],
             "r_positive_negative": entry["r_positive_negative"],
             "g": entry["g"],
+            **{
+                name: with_interval(entry.get(name), *(entry.get(f"{name}_ci") or (None, None)))
+                for name in ("alpha", "omega_hierarchical", "split_half", "ordinal_alpha")
+            },
+            **{
+                name: with_interval((entry.get("icc") or {}).get(name), *_ci(entry.get("icc"), f"{name}_ci"))
+                for name in ("single", "mean")
+            },
+            **{
+                name: with_interval(
+                    (entry.get(f"retest_{name}") or {}).get("r"), *_ci(entry.get(f"retest_{name}"), "ci")
+                )
+                for name in ("runs", "waves")
+            },
         }
         for scale, entry in findings.document["reliability"].items()
     ]
-    columns = ["scale", "items", "reversed", "alpha", "r_positive_negative", "g"]
-    return pd.DataFrame(rows, columns=columns).astype({"alpha": float, "r_positive_negative": float, "g": float})
+    columns = ["scale", "items", "reversed", "r_positive_negative", "g", "alpha", "omega_hierarchical", "split_half",
+               "ordinal_alpha", "single", "mean", "runs", "waves"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns).astype({"r_positive_negative": float, "g": float})
+
+
+def _ci(entry: dict[str, Any] | None, key: str) -> tuple[float | None, float | None]:
+    low, high = (entry or {}).get(key) or (None, None)
+    return low, high
 
 
 def response_style(findings: Findings) -> pd.DataFrame | None:
-    """One row per scale: ``scale, mean, sd, share_of_variance, extremity``; None where style is null."""
+    """Tell the signs of style, one row per scale; None where style is null.
+
+    ``scale, mean, sd, share_of_variance`` (of agreeing), ``extremity, desirability, infrequency, inconsistency``.
+    """
     style = findings.value("style")
     if style is None:
         return None
     rows = [
-        {"scale": scale, **(entry.get("acquiescence") or {}), "extremity": entry.get("extremity")}
+        {
+            "scale": scale,
+            **(entry.get("acquiescence") or {}),
+            "extremity": entry.get("extremity"),
+            "desirability": (entry.get("desirability") or {}).get("r"),
+            "infrequency": (entry.get("infrequency") or {}).get("mean"),
+            "inconsistency": (entry.get("inconsistency") or {}).get("ratio"),
+        }
         for scale, entry in style.items()
         if entry is not None
     ]
-    columns = ["scale", "mean", "sd", "share_of_variance", "extremity"]
+    columns = ["scale", "mean", "sd", "share_of_variance", "extremity", "desirability", "infrequency", "inconsistency"]
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[1:], float))
+
+
+_SPLITS = {
+    "personas_and_llm_families": "neither llms nor personas shared",
+    "llm_families": "halves of the llm families",
+    "personas": "halves of the personas",
+    "contexts": "contexts",
+    "wordings": "wordings",
+}
+
+
+def congruences(findings: Findings) -> pd.DataFrame:
+    """Phi of every factor between parts of the data: ``what, factor, phi, low, null``, the strictest part first.
+
+    ``low``: the 5th percentile over splits, of families the lowest; NaN where there are too few splits.
+    """
+    replication = findings.value("replication") or {}
+    halves = replication.get("split_half") or {}
+    parts = {words: halves.get(kind) for kind, words in _SPLITS.items()}
+    parts["one llm family against the others"] = replication.get("by_llm_family")
+    parts["runs (no evidence for traits)"] = replication.get("runs")
+    rows = [
+        {"what": what, "factor": f"F{k + 1}", "phi": phi, "low": low, "null": null}
+        for what, part in parts.items()
+        if part is not None and part.get("phi")
+        for k, (phi, low, null) in enumerate(
+            zip(
+                part["phi"],
+                part.get("phi_5") or part.get("phi_lowest") or [None] * len(part["phi"]),
+                part["null_phi_95"] or [None] * len(part["phi"]),
+                strict=True,
+            )
+        )
+    ]
+    columns = ["what", "factor", "phi", "low", "null"]
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[2:], float))
 
 
 def position_bias(findings: Findings) -> pd.DataFrame | None:
@@ -225,33 +324,6 @@ def probabilities(findings: Findings) -> pd.DataFrame:
 
 def _ends(bounds: dict[str, float] | None, prefix: str) -> dict[str, float | None]:
     return {f"{prefix}{end}": None if bounds is None else bounds[end] for end in ("low", "high")}
-
-
-def drift(findings: Findings) -> pd.DataFrame:
-    """Tell how anchors change: one row per scale and later occasion, empty without anchors.
-
-    ``scale, items, units, first, occasion, change, low, high, p``: the mean at the first occasion, the change since,
-    and the p of the test that all occasions of the scale are equal.
-    """
-    found = findings.value("drift") or {"scales": {}, "occasions": [""]}
-    rows = [
-        {
-            "scale": scale,
-            "items": entry["n_items"],
-            "units": entry["n_units"],
-            "first": entry["mean"][found["occasions"][0]]["estimate"],
-            "occasion": occasion,
-            "change": entry["change"][occasion]["estimate"],
-            "low": entry["change"][occasion]["ci_low"],
-            "high": entry["change"][occasion]["ci_high"],
-            "p": entry["p"],
-        }
-        for scale, entry in found["scales"].items()
-        if entry is not None
-        for occasion in found["occasions"][1:]
-    ]
-    columns = ["scale", "items", "units", "first", "occasion", "change", "low", "high", "p"]
-    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(["first", *columns[5:]], float))
 
 
 def states(findings: Findings) -> pd.DataFrame:

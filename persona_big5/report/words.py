@@ -8,9 +8,19 @@ LEVELS = {
     "pooled": "Pooled rows",
     "means": "Means over runs",
     "respondent": "Corrected",
+    "respondent_without_style": "Corrected, agreement removed",
+    "split_run": "Odd against even runs",
     "run": "Within runs",
+    "llm": "Between llms",
+    "variant": "Between fine-tunes",
+    "persona": "Between personas",
+    "llm:persona": "Llm \N{MULTIPLICATION SIGN} persona",
+    "context": "Between contexts",
 }
-"""The levels shown, in words."""
+"""Levels in words; `Corrected` is the level of respondents with run noise removed."""
+
+PAIRWISE = "Missing answers: each pair of items over the rows where both are answered; nothing is imputed."
+ONE_BY_ONE = "Missing answers are left out item by item; nothing is imputed."
 
 EFFECTS = {
     "llm": "llms differ, whatever the persona",
@@ -47,6 +57,7 @@ PARTS = {
     "probability": "option probabilities",
     "scores": "factor scores",
     "replication": "replication",
+    "confirmatory": "the scales as a stated model",
     "prediction": "prediction of held-out behaviour",
     "change": "change under fine-tuning",
     "missingness_bounds": "bounds for missing answers",
@@ -61,6 +72,7 @@ PARTS = {
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
+LEAST_P = 0.001
 
 
 def effect_name(effect: str) -> str:
@@ -93,6 +105,17 @@ def percent(share: float | None) -> str:
 def count(value: float | None) -> str:
     """Return a whole number with thousands apart."""
     return NOTHING if value is None or not math.isfinite(value) else f"{value:,.0f}"
+
+
+def p_value(p: float | None) -> str:
+    """Return a p with three digits; very small ones are not told apart."""
+    return f"< {LEAST_P}" if p is not None and p < LEAST_P else number(p, 3)
+
+
+def with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    """Return a correlation, loading or coefficient with both ends of its interval, where it has one."""
+    known = low is not None and high is not None and math.isfinite(low) and math.isfinite(high)
+    return f"{short(value)} ({short(low)} to {short(high)})" if known else short(value)
 
 
 def interval(low: float | None, high: float | None, digits: int = 2) -> str:

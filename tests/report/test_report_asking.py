@@ -1,4 +1,4 @@
-"""What the manner of asking does: the place of options, probabilities beside samples, anchors asked again."""
+"""What the manner of asking does: the place of options, probabilities beside samples."""
 
 from __future__ import annotations
 

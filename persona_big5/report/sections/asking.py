@@ -1,4 +1,4 @@
-"""The sections on what the manner of asking does: the place of an option, sampling an answer, asking early or late."""
+"""What the manner of asking does: the place of an option, and sampling an answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from persona_big5.report.findings import Findings
 
-LEAST_P = 0.001
 _RUN_NOISE = {
     "removed": "run noise is taken off",
     "absent": "expected scores bring no run noise into it",
@@ -122,41 +121,6 @@ def _compared_with_samples(findings: Findings, found: pd.DataFrame) -> str:
         "runs: calls differ in more than the drawing of an answer. Less: runs are no independent draws (a cache, a "
         "fixed seed). Everything else on this page rests on the variance over runs, never on the one by probabilities.",
         formats={"compared": count, "bounds": str, "observed": number, "interval": str},
-    )
-
-
-def show_drift(findings: Findings) -> Fragment:
-    """Show how answers to anchors change from the first occasion on."""
-    changes = tables.drift(findings)
-    if changes.empty:
-        return Fragment.of(paragraph(f"Not known: {findings.reason('drift', 'scales', 'all')}.", "note"))
-    unit, first = findings.value("drift", "unit"), findings.value("drift", "occasions")[0]
-    return Fragment.of(
-        table(
-            changes.assign(interval=_intervals(changes, "")),
-            {
-                "scale": "scale",
-                "items": "anchors",
-                "units": f"{unit}s",
-                "first": f"mean, {first}",
-                "occasion": "later",
-                "change": "change",
-                "interval": "95 % interval",
-                "p": "p",
-            },
-            "Anchors, asked again.",
-            f"Keyed scores. Change: within one run of one cell, averaged over anchors; interval over {unit}s. p: of "
-            "the test that all occasions of the scale have the same mean (Hotelling). Askings that were not answered "
-            "at every occasion are left out.",
-            formats={
-                "items": count,
-                "units": count,
-                "first": number,
-                "change": number,
-                "interval": str,
-                "p": lambda p: "< 0.001" if p < LEAST_P else number(p, 3),
-            },
-        )
     )
 
 
