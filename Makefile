@@ -40,8 +40,8 @@ check: .venv/.installed-dev ## ruff, mypy --strict, import layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-simulate: .venv/.installed-dev ## recovery of planted structure over 20 seeds of the simulated population
-	$(BIN)/python -m benchmarks.recovery
+simulate: .venv/.installed-dev ## structure, verdicts and intervals on worlds whose truth is known: make simulate WORLDS=40
+	$(BIN)/python -m benchmarks.simulate $(WORLDS)
 
 bench: bench-runner bench-statistics ## speed and memory of the runner and of the statistics, each demand met or not
 
