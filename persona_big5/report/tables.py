@@ -130,9 +130,8 @@ def loading_ends(
         for end in ("low", "high")
     )
     if raw_direction:
-        signs = scale_and_key(findings, list(table.index))["keyed"]
-        ends = low.mul(signs, axis=0), high.mul(signs, axis=0)
-        low, high = (ends[0].where(ends[0] <= ends[1], ends[1]), ends[1].where(ends[0] <= ends[1], ends[0]))
+        turned = scale_and_key(findings, list(table.index))["keyed"] < 0
+        low.loc[turned], high.loc[turned] = -high.loc[turned], -low.loc[turned]
     return low, high
 
 

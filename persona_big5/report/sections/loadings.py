@@ -95,6 +95,7 @@ def _contents(findings: Findings) -> str:
         f"An item counts from a loading of {short(SALIENT)}. Signs: how many of these go with the factor as they are "
         "worded, and how many against it. A factor whose items all have one sign cannot be told from agreeing with "
         "everything, however high its loadings.",
+        formats={"signs": str},
     )
 
 

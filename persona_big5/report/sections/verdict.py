@@ -59,7 +59,7 @@ def _key_figures(findings: Findings) -> str:
             ),
             "items": count(data["n_items"]),
             "runs of each asking": per_cell,
-            "run noise for each unit of persona variance": number(ratio),
+            **({} if ratio is None else {"run noise for each unit of persona variance": number(ratio)}),
             "factors in pooled rows": pooled,
             "factors with run noise removed": corrected,
         }
