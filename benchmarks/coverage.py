@@ -17,9 +17,9 @@ from threadpoolctl import threadpool_limits
 
 from persona_big5.variance.components import Component
 from persona_big5.variance.design import Effect, Facet, crossing
-from persona_big5.variance.groups import add_up
 from persona_big5.variance.gstudy import g_study
 from persona_big5.variance.levels import level_components
+from persona_big5.variance.sums import add_up
 
 REPLICATES, AT_ONCE = 2000, 100
 Components = dict[str, Component]

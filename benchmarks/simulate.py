@@ -23,12 +23,12 @@ START = 300
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One program, ``benchmarks.<module>``.
+    """One program.
 
     Attributes
     ----------
     module, title
-        Its name, and what it shows.
+        Where it is, and what it shows.
     per_world
         Its own number, for each world of a kind.
     seconds
@@ -46,9 +46,9 @@ class Part:
 
 
 PARTS = (
-    Part("worlds", "planted, crossed and null worlds", 1, 120),
-    Part("coverage", "coverage of intervals", 50, 20),
-    Part("recovery", "recovery of structure", 0.5, 10),
+    Part("benchmarks.worlds", "planted, crossed and null worlds", 1, 120),
+    Part("benchmarks.coverage", "coverage of intervals", 50, 20),
+    Part("benchmarks.recovery", "recovery of structure", 0.5, 10),
 )
 
 
@@ -63,7 +63,7 @@ class Outcome:
 def run(part: Part, worlds: int) -> Outcome:
     """Run a part, its lines shown as they come."""
     number = max(round(part.per_world * worlds), 1)
-    command = [sys.executable, "-u", "-m", f"benchmarks.{part.module}", str(number)]
+    command = [sys.executable, "-u", "-m", part.module, str(number)]
     limit, started = part.limit(worlds), time.monotonic()
     last = "nothing printed"
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:

@@ -80,8 +80,8 @@ def covariances_of_millions(folder: Path) -> Work:
     from persona_big5.store.columns import read_observations
     from persona_big5.variance.covariance import level_covariances
     from persona_big5.variance.design import Facet
-    from persona_big5.variance.groups import runs_by_items
     from persona_big5.variance.levels import level_effects
+    from persona_big5.variance.tables import runs_by_items
 
     cell = ["llm", "persona"]
     effects = level_effects([Facet(column) for column in cell])
