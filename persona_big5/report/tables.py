@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from persona_big5.report.findings import Findings
 
 NOT_BUILT = "not built yet"
+OVERALL = "all"
+"""The entry of `style` over all scales; its desirability is the index itself and no correlation."""
 _PLACES_NAMED = 3
 
 
@@ -211,7 +213,7 @@ def response_style(findings: Findings) -> pd.DataFrame | None:
             "scale": scale,
             **(entry.get("acquiescence") or {}),
             "extremity": entry.get("extremity"),
-            "desirability": (entry.get("desirability") or {}).get("r"),
+            "desirability": None if scale == OVERALL else entry.get("desirability"),
             "infrequency": (entry.get("infrequency") or {}).get("mean"),
             "inconsistency": (entry.get("inconsistency") or {}).get("ratio"),
         }

@@ -32,7 +32,7 @@ TEXTS = ["I talk to strangers", "I avoid strangers", "I enjoy parties", "I leave
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
-def answers(rows, random, *, runs):
+def answers(rows, random, *, runs, refused=0.0):
     """Long table of the rows (dicts with ``traits``), 8 items of two traits, keyed in turn, 1 to 5."""
     own = {(row["llm"], row["persona"]): random.normal(0, 0.3, 8) for row in rows}
     table = []
@@ -48,7 +48,7 @@ def answers(rows, random, *, runs):
                         "run": run, "item_id": f"i{item}", "item_text": text, "scale": ["social", "tidy"][item // 4],
                         "keyed": key, "desirability": 4.0 if key > 0 else 2.0, "score_min": 1.0, "score_max": 5.0,
                         "session": f"{row['llm']} {row['persona']} {row.get('context')} {row.get('wave')} {run}",
-                        "state": "refused" if random.random() < 0.02 else "answered", "score": score,
+                        "state": "refused" if random.random() < refused else "answered", "score": score,
                     }
                 )  # fmt: skip
     frame = pd.DataFrame(table)
@@ -71,7 +71,7 @@ def rich(tmp_path_factory):
         for wave in ("1", "2")
     ]  # fmt: skip
     folder = tmp_path_factory.mktemp("rich")
-    analyze_table(answers(rows, random, runs=2), draws=20).write(folder)
+    analyze_table(answers(rows, random, runs=2, refused=0.02), draws=20).write(folder)
     return load_findings(folder)
 
 
@@ -85,12 +85,9 @@ def divided(tmp_path_factory):
         for persona in range(6)
     ]
     frame = answers(rows, random, runs=40)
-    turned = (frame["persona"] == "p0") & (frame["run"] % 2 == 0) & (frame["scale"] == "tidy")
-    pole = np.where(frame["run"] % 2 == 0, 5.0, 1.0)
-    mine = (frame["persona"] == "p0") & (frame["scale"] == "tidy") & frame["score"].notna()
-    towards = np.where(frame["keyed"] > 0, pole, 6 - pole)
-    frame["score"] = frame["score"].where(~mine, np.clip(towards + random.integers(-1, 2, len(frame)), 1, 5))
-    assert turned.any()
+    divided = (frame["persona"] == "p0") & (frame["scale"] == "tidy")
+    pole = np.where((frame["run"] % 2 == 0) == (frame["keyed"] > 0), 5.0, 1.0)
+    frame["score"] = frame["score"].where(~divided, np.clip(pole + random.integers(-1, 2, len(frame)), 1, 5))
     folder = tmp_path_factory.mktemp("divided")
     analyze_table(frame, draws=20).write(folder)
     return load_findings(folder)
@@ -102,7 +99,7 @@ def text_of(fragment):
     assert "<img src=x" not in shown
     seen = re.sub("<[^>]*>", " ", shown)
     assert not re.search(r"\b(nan|None|inf)\b", seen)
-    return " ".join(seen.split())
+    return re.sub(r"[ \n]+", " ", seen)
 
 
 def test_all_sections_of_a_rich_study_are_shown(rich):
@@ -155,7 +152,8 @@ def test_style_is_shown_before_and_after(rich):
     before, after = (
         rich.value("retention", level, "parallel_analysis") for level in ("respondent", "respondent_without_style")
     )
-    assert f"factors by parallel analysis {before} {after}" in shown
+    assert f"factors by parallel analysis {before} {after} " in shown
+    assert f"{short(rich.value('style', 'social', 'desirability'))} " in shown
     assert "r with looking good" in shown
 
 
