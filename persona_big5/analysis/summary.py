@@ -11,6 +11,8 @@ MOST_NAMED = 12
 MOST_LINES = 8
 """Factors, scales and warnings that are shown; more are counted."""
 ITEMS_OF_A_FACTOR = 4
+SALIENT = 0.3
+"""Loadings from which an item is counted as one of the factor's (the usual convention)."""
 LEVELS_SHOWN = {
     "pooled": "pooled rows",
     "means": "means over runs",
@@ -142,9 +144,10 @@ def _contents(document: dict[str, Any]) -> list[str]:
     lines = [f"What they are ({LEVELS_SHOWN.get(level, level)}; strongest items, loadings as they are worded)"]
     n_factors = len(next(iter(loadings.values())))
     for factor in range(min(n_factors, MOST_LINES)):
-        strongest = sorted(loadings, key=lambda item: -abs(loadings[item][factor]))[:ITEMS_OF_A_FACTOR]
+        salient = [item for item, row in loadings.items() if abs(row[factor]) >= SALIENT]
+        strongest = sorted(salient, key=lambda item: -abs(loadings[item][factor]))[:ITEMS_OF_A_FACTOR]
         named = ", ".join(f"{item} {loadings[item][factor]:+.2f}" for item in strongest)
-        lines += _point_of(f"  F{factor + 1}", named)
+        lines += _point_of(f"  F{factor + 1}", named or f"no loading reaches {SALIENT}")
     return [*lines, *_and_more(n_factors, "factors")]
 
 

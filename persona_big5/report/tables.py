@@ -59,14 +59,20 @@ def correlation_matrix(findings: Findings, level: str) -> pd.DataFrame | None:
 
 
 def scale_pairs(findings: Findings) -> pd.DataFrame:
-    """Return one row per pair of scales: for each level shown the correlation ``r``, its interval ``low``, ``high``."""
+    """Return one row per pair of scales: for each level shown the correlation ``r``, its interval ``low``, ``high``.
+
+    After ``pooled``, ``respondent`` and ``run`` comes ``disattenuated``: of respondents, with infinitely many items.
+    """
     columns: dict[tuple[str, str], NDArray[np.float64]] = {}
     names: list[str] = []
-    for level in ("pooled", "respondent", "run"):
-        entry = findings.value("correlations", level)
+    paths = {level: (level,) for level in ("pooled", "respondent", "run")} | {
+        "disattenuated": ("respondent", "disattenuated")
+    }
+    for level, path in paths.items():
+        entry = findings.value("correlations", *path)
         if entry is None:
             continue
-        names = entry["variables"]
+        names = names or entry["variables"]
         pairs = np.triu_indices(len(names), 1)
         for key, part in (("r", "matrix"), ("low", "ci_low"), ("high", "ci_high")):
             values = np.full((len(names), len(names)), np.nan) if entry[part] is None else entry[part]
@@ -153,10 +159,18 @@ def _in_scale_order(findings: Findings, variables: list[str]) -> pd.DataFrame:
 
 
 def by_llm(findings: Findings) -> pd.DataFrame:
-    """Return one row per llm and variant: variances of personas and runs, their ratio, robustness, susceptibility."""
-    columns = ["llm", "variant", "persona_variance", "run_variance", "ratio", "robustness", "susceptibility"]
-    frame = pd.DataFrame(findings.value("variance", "by_llm") or [], columns=[*columns, "n_complete_personas"])
-    return frame.astype(dict.fromkeys(columns[2:], float)).rename(columns={"n_complete_personas": "personas"})
+    """Tell of each llm and variant the variances of personas and runs, their ratio, robustness, susceptibility.
+
+    ``llm, variant, persona_variance, run_variance, ratio, low, high, robustness, susceptibility, personas``; low and
+    high are the ends of the ratio's interval.
+    """
+    named = {"ratio_ci_low": "low", "ratio_ci_high": "high", "n_complete_personas": "personas"}
+    columns = [
+        "llm", "variant", "persona_variance", "run_variance", "ratio", "ratio_ci_low", "ratio_ci_high", "robustness",
+        "susceptibility", "n_complete_personas",
+    ]  # fmt: skip
+    frame = pd.DataFrame(findings.value("variance", "by_llm") or [], columns=columns)
+    return frame.astype(dict.fromkeys(columns[2:-1], float)).rename(columns=named)
 
 
 def reliability(findings: Findings) -> pd.DataFrame:

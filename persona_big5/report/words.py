@@ -16,8 +16,9 @@ LEVELS = {
     "persona": "Between personas",
     "llm:persona": "Llm \N{MULTIPLICATION SIGN} persona",
     "context": "Between contexts",
+    "disattenuated": "Corrected, of endlessly many items",
 }
-"""Levels in words; `Corrected` is the level of respondents with run noise removed."""
+"""Levels in words; `Corrected` is of respondents with run noise removed, `disattenuated` without item noise too."""
 
 PAIRWISE = "Missing answers: each pair of items over the rows where both are answered; nothing is imputed."
 ONE_BY_ONE = "Missing answers are left out item by item; nothing is imputed."

@@ -123,7 +123,7 @@ SECTIONS = (
         "semantic",
         "Traits or only wording",
         "Items that use the same words are answered alike by anyone who reads words. "
-        "What is left without that is more.",
+        "What is left without them is content.",
         show_semantic,
     ),
     Section(

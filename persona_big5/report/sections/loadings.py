@@ -74,7 +74,7 @@ def _contents(findings: Findings) -> str:
         own = raw[factor]
         salient = own[own.abs() >= SALIENT]
         scales = known.loc[salient.index, "scale"].value_counts()
-        strongest = own.loc[own.abs().sort_values(ascending=False).index[:_STRONGEST]]
+        strongest = salient.loc[salient.abs().sort_values(ascending=False).index[:_STRONGEST]]
         rows.append(
             {
                 "factor": factor,

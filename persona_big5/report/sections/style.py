@@ -89,13 +89,13 @@ def _signs(style: pd.DataFrame) -> str:
         "inconsistency": "opposites agreed to",
     }
     return table(
-        style,
+        style.assign(share_of_variance=style["share_of_variance"].clip(lower=0)),
         {"scale": "scale", **{sign: words for sign, words in headings.items() if style[sign].notna().any()}},
         "Signs of style, by scale.",
         "Agreeing: mean answer to forward and reversed items together, 0 is the middle of the response scale "
         "and 1 its end; SD over "
-        "respondents; share: how much of what respondents differ in it is. Extreme answers: the share at "
-        "either end. Looking good: correlation of the scale with how much respondents agree to what looks good in the "
+        "respondents; share: how much of what respondents differ in it is (an estimate below 0 is shown as 0). "
+        "Extreme answers: the share at either end. Looking good: correlation of the scale with how much respondents agree to what looks good in the "
         "other scales' items. Rare answers: the share that hardly anyone else gives. Opposites: how much answers to "
         "opposite items contradict each other, against answers at random (1: as much as at random).",
         formats={

@@ -52,7 +52,7 @@ def _run_noise(findings: Findings) -> str:
     between = interval(ratio["ci_low"], ratio["ci_high"])
     known = f" (95 % interval {between})" if ratio["ci_low"] is not None and ratio["ci_high"] is not None else ""
     p = ratio.get("p_equal_one")
-    apart = "" if p is None else f" Whether it is 1: p {p_value(p)}."
+    apart = "" if p is None else f" Test that both are equal: p {p_value(p)}."
     return (
         paragraph(
             f"For each unit of variance that personas cause, asking again adds {number(ratio['estimate'])}{known}. "
@@ -93,6 +93,7 @@ def show_llms(findings: Findings) -> Fragment:
         "persona_variance": "persona variance",
         "run_variance": "run variance",
         "ratio": "run : persona",
+        "interval": "95 % interval",
         "robustness": "robustness",
         "susceptibility": "susceptibility",
         "personas": "personas",
@@ -102,7 +103,7 @@ def show_llms(findings: Findings) -> Fragment:
     gaps = f" No ratio: {'; '.join(why)}." if why else ""
     return Fragment.of(
         table(
-            llms,
+            llms.assign(interval=[interval(low, high) for low, high in zip(llms["low"], llms["high"], strict=True)]),
             columns,
             "What personas and chance do to each llm.",
             "Variances in squared points of the response scale, averaged over items. Robustness: 1 / mean standard "
@@ -110,7 +111,7 @@ def show_llms(findings: Findings) -> Fragment:
             "asking (high: it answers alike each time). Susceptibility: mean standard deviation over personas (high: "
             "personas move it far). Both only over "
             f"personas with an answer to every item, counted in the last column.{gaps}",
-            formats={**formats, "personas": count},
+            formats={**formats, "personas": count, "interval": str},
             bars=("persona_variance", "ratio"),
         )
     )

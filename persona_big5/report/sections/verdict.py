@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from persona_big5.report.fragments import Fragment, bullets, paragraph, tiles
-from persona_big5.report.words import LEVELS, count, interval, number, percent
+from persona_big5.report.words import LEVELS, count, interval, number, p_value, percent
 
 if TYPE_CHECKING:
     from persona_big5.report.findings import Findings
@@ -90,7 +90,10 @@ def _noise(findings: Findings) -> str | None:
         return None
     told = "differs from 1" if p < P_EQUAL else "cannot be told from 1"
     ends = interval(ratio["ci_low"], ratio["ci_high"])
-    return f"ratio {number(ratio['estimate'])} ({ends}), which {told}; at 1 two askings differ as two personas do"
+    return (
+        f"ratio {number(ratio['estimate'])} ({ends}), which {told} (test that both variances are equal: "
+        f"p {p_value(p)}); at 1 two askings differ as two personas do"
+    )
 
 
 def _halves(findings: Findings) -> str | None:
