@@ -128,7 +128,11 @@ def main() -> int:
         seconds_here = in_r(folder) if len(sys.argv) == 1 else {}
         print(f"{'':<47}{'CPU s':>8}{'limit':>7}{'wall s':>8}{'MB':>14}{'R, publ.':>9}{'':>10}{'R, here':>9}{'':>10}")
         for demand in chosen:
-            measured = Measured(**json.loads(python("statistics_work", demand.work, name)))
+            try:
+                measured = Measured(**json.loads(python("statistics_work", demand.work, name)))
+            except RuntimeError as error:
+                print(f"{demand.title:<47}NOT met: {error}", flush=True)
+                continue
             met += measured.meets(demand)
             here = seconds_here.get(demand.work)
             print(line(demand, measured, generated=generated[demand.table], here=here), flush=True)

@@ -76,5 +76,25 @@ def test_cpu_seconds_of_a_command_count() -> None:
 
 
 def test_work_that_fails_is_an_error_with_its_message(tmp_path) -> None:
-    with pytest.raises(RuntimeError, match=r"bfi\.csv"):
-        statistics_speed.python("statistics_work", "bootstrap_of_loadings", str(tmp_path))
+    with pytest.raises(RuntimeError, match="no_such_work"):
+        statistics_speed.python("statistics_work", "no_such_work", str(tmp_path))
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(0.001, 0), (99.0, 1), (None, 1)])
+def test_one_piece_of_work_that_is_too_slow_or_fails_is_said_and_fails_the_benchmark(
+    monkeypatch, capsys, seconds, code
+) -> None:
+    def python(module: str, *arguments: str) -> str:
+        if module == "statistics_data":
+            return json.dumps(dict.fromkeys(statistics_data.TABLES, False))
+        if seconds is None:
+            raise RuntimeError("out of order")
+        return json.dumps({"cpu": seconds, "wall": 1.0, "megabytes": 1.0})
+
+    monkeypatch.setattr(statistics_speed, "python", python)
+    monkeypatch.setattr("sys.argv", ["statistics_speed", "whole_analysis"])
+    assert statistics_speed.main() == code
+    shown = capsys.readouterr().out
+    assert ("NOT met" in shown) == (code == 1)
+    assert ("out of order" in shown) == (seconds is None)
+    assert f"{1 - code} of 1 met" in shown
