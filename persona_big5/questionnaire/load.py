@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from persona_big5.errors import SpecError
 from persona_big5.questionnaire.library import locate
-from persona_big5.questionnaire.model import ITEM, LETTERS, OPTIONS, Questionnaire
+from persona_big5.questionnaire.model import ITEM, LETTERS, OPTIONS, Item, Questionnaire, ResponseScale
+from persona_big5.questionnaire.options import wrong_options
 from persona_big5.specfile import SpecFile, did_you_mean, open_spec
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def load_questionnaire(reference: str, relative_to: Path) -> Questionnaire:
         When nothing has that id or path.
     SpecError
         With every problem of the file: those of its form, ids and texts that clash, unknown scales and response
-        scales, and wordings that do not place the item.
+        scales, options that do not fit how their item is answered, and wordings that do not place the item.
     """
     return read_questionnaire(locate("questionnaires", reference, relative_to))
 
@@ -33,6 +34,7 @@ def read_questionnaire(path: Path) -> Questionnaire:
     spec = open_spec(path)
     questionnaire = spec.read(Questionnaire)
     _check_items(spec)
+    _check_options(spec)
     _check_wordings(spec)
     _check_norms(spec)
     if questionnaire is None or spec.problems:
@@ -53,10 +55,20 @@ def _check_items(spec: SpecFile) -> None:
         if ids.setdefault(item["id"], index) != index:
             line = spec.line_of(("items", ids[item["id"]]))
             spec.problem(("items", index, "id"), f"the id '{item['id']}' is taken by the item on line {line}")
-        question = (item["text"].strip(), item["response_scale"])
+        question = (item["text"].strip(), item["response_scale"], *(one["text"] for one in item.get("options", ())))
         if asked.setdefault(question, index) != index:
             line = spec.line_of(("items", asked[question]))
             spec.problem(("items", index, "text"), f"the same text and response scale as the item on line {line}")
+
+
+def _check_options(spec: SpecFile) -> None:
+    """Items have the options that the kind of their response scale asks for, told apart and scored."""
+    kinds = {name: ResponseScale.model_validate(scale).kind for name, scale in spec.entries("response_scales")}
+    scales = _names(spec, "scales")
+    for index, item in spec.entries("items"):
+        if kind := kinds.get(item["response_scale"]):
+            for place, text in wrong_options(Item.model_validate(item), kind, scales):
+                spec.problem(("items", index, *place), text)
 
 
 def _check_wordings(spec: SpecFile) -> None:

@@ -1,4 +1,24 @@
-"""What is asked: items, response scales, scales, questionnaires, as immutable objects checked at construction."""
+"""What is asked: items, response scales, scales, questionnaires, as immutable objects checked at construction.
+
+How an item is answered is the `kind` of its response scale. The score is in raw direction, between the scale's
+`minimum` and `maximum`:
+
+=========  ==================================  ======================================  ==========================
+kind       the response scale gives            the item gives                          score
+=========  ==================================  ======================================  ==========================
+options    values and labels of all options    -                                       the chosen option's value
+number     the two ends, values and labels     -                                       the number, e.g. a chance
+split      the two ends of the points given    two aims, each with its scale           points to the first aim
+choice     -                                   two or more actions, each with a key    the chosen action's key
+pair       -                                   two statements, each with scale, key    +1 the first, -1 the second
+open       -                                   -                                       none: the reply is kept
+=========  ==================================  ======================================  ==========================
+
+Aims, actions and statements are the item's own `options`, in the order of the file under option order ``forward``. They
+are marked by their place as shown, 1, 2, … or A, B, …, so that a mark says nothing of a key. An action's key is from -1
+(against the high pole of the item's scale) to +1 (for it), a statement's key +1 or -1 for its own scale. The item's
+`key` reverses scores of the kinds ``options`` and ``number`` and is 1 elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +37,15 @@ def _identifier(name: str) -> str:
 ITEM, OPTIONS, LETTERS = "{item}", "{options}", "{letters}"
 """What a wording may hold: where the item goes, and the options, marked by their values or by letters from the top."""
 
+AnswerKind = Literal["options", "number", "split", "choice", "pair", "open"]
+"""How an item is answered."""
+
+_FIXED_ENDS: dict[AnswerKind, tuple[float | None, float | None]] = {
+    "choice": (-1.0, 1.0),
+    "pair": (-1.0, 1.0),
+    "open": (None, None),
+}
+
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True)]
 """Text that is sent to an llm; blank space around it is layout of the file and is dropped."""
@@ -29,16 +58,39 @@ class Spec(BaseModel):
 
 
 class ResponseScale(Spec):
-    """Ordered options with values and labels; ``decline`` may be offered beside them and is no part of the order."""
+    """How an item is answered: see the table above for what each kind gives.
 
-    values: tuple[float, ...] = Field(min_length=2, strict=False)
-    labels: tuple[Text, ...] = Field(min_length=2, strict=False)
+    Values are ordered and have labels; ``decline`` may be offered beside what is asked for and is no part of the order.
+    """
+
+    kind: AnswerKind = "options"
+    values: tuple[float, ...] = Field(default=(), strict=False)
+    labels: tuple[Text, ...] = Field(default=(), strict=False)
     decline: Text | None = None
 
     @model_validator(mode="after")
+    def _gives_what_its_kind_needs(self) -> Self:
+        if self.kind in {"options", "number", "split"} and len(self.values) < 2:
+            raise ValueError(f"needs 2 or more `values`, but has {len(self.values)}")
+        if self.kind in {"number", "split"} and len(self.values) > 2:
+            raise ValueError(f"`values` of a {self.kind} are its two ends, but these are {len(self.values)}")
+        if self.kind in {"choice", "pair", "open"} and self.values:
+            raise ValueError(f"a response scale of kind {self.kind} has no `values`: its scores are fixed")
+        if self.kind == "split" and self.values[0] != 0:
+            raise ValueError("points are split from 0 on: `values` are [0, points]")
+        if self.kind == "open" and self.decline is not None:
+            raise ValueError("a free reply needs no `decline`: whoever would rather not answer says so")
+        return self
+
+    @model_validator(mode="after")
     def _options_are_ordered(self) -> Self:
-        if len(self.values) != len(self.labels):
-            raise ValueError(f"{len(self.values)} values but {len(self.labels)} labels")
+        n_labels = len(self.values) if self.kind in {"options", "number"} else 0
+        if n_labels != len(self.labels):
+            raise ValueError(
+                f"{n_labels} values but {len(self.labels)} labels"
+                if n_labels
+                else f"a response scale of kind {self.kind} has no `labels`: each item has its own"
+            )
         if any(b <= a for a, b in zip(self.values, self.values[1:], strict=False)):
             raise ValueError("values must increase from the lowest option to the highest")
         shown = [*self.labels, *([] if self.decline is None else [self.decline])]
@@ -49,14 +101,14 @@ class ResponseScale(Spec):
         return self
 
     @property
-    def minimum(self) -> float:
-        """Lowest value of the scale."""
-        return self.values[0]
+    def minimum(self) -> float | None:
+        """Lowest score; None where there is none."""
+        return self.values[0] if self.values else _FIXED_ENDS[self.kind][0]
 
     @property
-    def maximum(self) -> float:
-        """Highest value of the scale."""
-        return self.values[-1]
+    def maximum(self) -> float | None:
+        """Highest score; None where there is none."""
+        return self.values[-1] if self.values else _FIXED_ENDS[self.kind][1]
 
 
 class Scale(Spec):
@@ -67,14 +119,29 @@ class Scale(Spec):
     not_: str = Field(alias="not")
 
 
+class Option(Spec):
+    """What an item of its own options offers: an aim, an action or a statement, with the reason for its key."""
+
+    text: Text = Field(min_length=1)
+    scale: Identifier | None = None
+    key: float = Field(default=1, ge=-1, le=1)
+    desirability: int | None = Field(default=None, ge=1, le=5)
+    reason: str | None = None
+
+
 class Item(Spec):
-    """One statement; ``key`` is +1 when agreement speaks for the high pole of its scale, -1 when against it."""
+    """One statement or task; ``key`` is +1 when a high score speaks for the high pole of its scale, -1 when against it.
+
+    ``probe`` names the behavioural probe that shows what a self-prediction is about.
+    """
 
     id: Identifier
     scale: Identifier
     key: Literal[1, -1]
     text: Text = Field(min_length=1)
     response_scale: Identifier
+    options: tuple[Option, ...] = Field(default=(), strict=False)
+    probe: Identifier | None = None
     desirability: int | None = Field(default=None, ge=1, le=5)
     countable: bool = False
     version: int = Field(default=1, ge=1)

@@ -134,6 +134,11 @@ def is_option(text: str, shown: Shown) -> Reading | None:
     return _reader(shown).read_whole(normalise(text))
 
 
+def is_refusal(plain: str) -> bool:
+    """Tell whether a normalised text has a phrase of refusal."""
+    return _REFUSAL.search(plain) is not None
+
+
 def normalise(text: str) -> str:
     """Lower case without markdown, typographic quotes and dashes; lines are kept."""
     text = unicodedata.normalize("NFKC", text[:_READ_AT_MOST]).casefold()
@@ -235,7 +240,7 @@ class _Reader:
         found = self._committed(body)
         if not found:
             found = self._named(body)
-            if len(found) != 1 and _REFUSAL.search(body):
+            if len(found) != 1 and is_refusal(body):
                 return Reading("refused", reason="the reply declines in its own words")
         return self._resolve(found, body)
 

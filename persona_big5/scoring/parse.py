@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from persona_big5.scoring.block import split_block
 from persona_big5.scoring.jsontext import ANSWER_KEYS, as_text, json_values
+from persona_big5.scoring.keys import score_of
+from persona_big5.scoring.number import read_number, read_points
 from persona_big5.scoring.option import Reading, Shown, is_option, read_option
 from persona_big5.scoring.probability import NoScore, expected_score
 from persona_big5.store import Answer
@@ -15,8 +17,15 @@ from persona_big5.store.records import FROM_LOG_PROBABILITIES
 from persona_big5.study import asked_administrations, shown_options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from persona_big5.store import Exchange
-    from persona_big5.study import Session
+    from persona_big5.study import Administration, Session
+
+    _Read = Callable[[str], Reading]
+    """The answer that a text commits to."""
+    _Outright = Callable[[str], Reading | None]
+    """The answer that a text is, if it is one and nothing else."""
 
 PARSER_VERSION = 2
 """Raised whenever the same reply could be read differently; stored with every answer."""
@@ -24,12 +33,14 @@ PARSER_VERSION = 2
 _THOUGHT_TAG = re.compile(r"<(/?)(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 _JSON_DEPTH = 2  # an answer deeper inside is none
 _CUT_BEFORE = Reading("truncated", reason="the reply was cut off before this statement")
+_CUT_OFF = Reading("truncated", reason="the reply was cut off before an answer")
 _SKIPPED = Reading("unparsable", reason="the reply skips this statement")
 _LEAVE_THE_SAMPLER = frozenset(
     {"temperature", "top_p", "seed", "stop", "max_tokens", "max_completion_tokens", "logprobs", "top_logprobs"}
 )
 """Parameters under which tokens are sampled as temperature and nucleus say."""
 _FOUND = frozenset({"answered", "declined", "off_scale"})
+_NO_ANSWER = frozenset({"unparsable", "empty", "off_scale"})
 
 
 def parse_reply(exchange: Exchange, session: Session) -> list[Answer]:
@@ -51,8 +62,9 @@ def parse_reply(exchange: Exchange, session: Session) -> list[Answer]:
     -------
     list of Answer
         States of a reply are ``answered declined refused unparsable off_scale truncated empty``; each but the first
-        has a reason. Never raises, whatever the text. Compared with 146 replies of 39 llms that two raters agreed on:
-        97 % the same, none read as another option than the raters saw.
+        has a reason. A free reply to an open item is ``answered`` whatever it says, without a score. Never raises,
+        whatever the text. Compared with 146 replies of 39 llms that two raters agreed on: 97 % the same, none read as
+        another option than the raters saw.
     """
     asked = asked_administrations(session)[exchange.turn - 1]
     text, visible, thought_open = exchange.text, *without_thoughts(exchange.text or "")
@@ -65,10 +77,7 @@ def parse_reply(exchange: Exchange, session: Session) -> list[Answer]:
     elif session.layout == "block":
         readings = _read_block(visible, session, cut=cut)
     else:
-        administration = asked[0]
-        shown = tuple(shown_options(session, administration))
-        reading = _read_one(visible, shown, administration.item.text)
-        readings = [(_if_cut(reading, visible, shown) if cut else reading, text)]
+        readings = [(_read_item(visible, session, asked[0], cut=cut), text)]
     answers = [
         Answer(
             administration=administration.id,
@@ -78,22 +87,24 @@ def parse_reply(exchange: Exchange, session: Session) -> list[Answer]:
             score=reading.score,
             reason=reading.reason,
             parser_version=PARSER_VERSION,
-            scored_from="reply" if reading.state == "answered" else None,
+            scored_from=None if reading.score is None else "reply",
         )
         for administration, (reading, raw) in zip(asked, readings, strict=True)
     ]
     if session.answer_mode == "probability" and not filtered:
         return [
-            _expected(answer, tuple(shown_options(session, administration)), exchange)
+            _expected(answer, session, administration, exchange)
             for answer, administration in zip(answers, asked, strict=True)
         ]
     return answers
 
 
-def _expected(read: Answer, shown: Shown, exchange: Exchange) -> Answer:
+def _expected(read: Answer, session: Session, administration: Administration, exchange: Exchange) -> Answer:
     """Return the answer that the probabilities of the reply's first token give, else the one read from its text."""
     temperature, top_p = _sampler(exchange)
-    scored = expected_score(exchange.logprobs, shown, temperature=temperature, top_p=top_p)
+    shown = tuple(shown_options(session, administration))
+    scores = [None if value is None else score_of(value, session, administration) for value, _ in shown]
+    scored = expected_score(exchange.logprobs, shown, temperature=temperature, top_p=top_p, scores=scores)
     if isinstance(scored, NoScore):
         return replace(read, reason=f"{scored}, so the reply is read" + (f": {read.reason}" if read.reason else ""))
     given = {name: getattr(scored, name) for name in FROM_LOG_PROBABILITIES}
@@ -125,6 +136,42 @@ def without_thoughts(text: str) -> tuple[str, bool]:
     return "".join(said if thinking else [*said, text[start:]]), thinking
 
 
+def _read_item(text: str, session: Session, administration: Administration, *, cut: bool) -> Reading:
+    """Read a reply to one item, by the kind of its response scale."""
+    scale, statement = administration.response_scale, administration.item.text
+    shown = tuple(shown_options(session, administration))
+    match scale.kind:
+        case "open":
+            return _read_free(text, cut=cut)
+        case "number":
+            ends = scale.values[0], scale.values[-1]
+            reading = _read_one(text, lambda said: read_number(said, ends, shown, statement))
+        case "split":
+            reading = _read_one(text, lambda said: read_points(said, scale.values[-1], shown, statement))
+        case _:
+            reading = _read_one(text, *_option_readers(shown, statement))
+    if cut:
+        reading = (
+            _if_cut(reading, text, shown)
+            if scale.kind in {"options", "choice", "pair"}
+            else _if_cut_number(reading, text)
+        )
+    if reading.score is None:
+        return reading
+    return replace(reading, score=score_of(reading.score, session, administration))
+
+
+def _option_readers(shown: Shown, statement: str) -> tuple[_Read, _Outright]:
+    return (lambda said: read_option(said, shown, statement), lambda said: is_option(said, shown))
+
+
+def _read_free(text: str, *, cut: bool) -> Reading:
+    """Read a free reply: whatever it says is the answer, and its score is for others to give."""
+    if cut:
+        return Reading("truncated", reason="the reply was cut off")
+    return Reading("answered") if text.strip() else Reading("empty", reason="the reply is blank")
+
+
 def _if_cut(reading: Reading, text: str, shown: Shown) -> Reading:
     """Return ``truncated`` for a text cut off at its end that has no answer or ends in what may be a longer number."""
     number = re.search(r"\d+$", text)
@@ -133,15 +180,18 @@ def _if_cut(reading: Reading, text: str, shown: Shown) -> Reading:
         for value, _ in shown
         if value is not None
     )
-    if longer or reading.state in {"unparsable", "empty", "off_scale"}:
-        return Reading("truncated", reason="the reply was cut off before an answer")
-    return reading
+    return _CUT_OFF if longer or reading.state in _NO_ANSWER else reading
 
 
-def _read_one(text: str, shown: Shown, statement: str) -> Reading:
-    """Read a text about one statement: its JSON, if that holds an option, else its words."""
-    found = [reading for value in json_values(text) if (reading := _read_json(value, shown, statement))]
-    return _agreed(found) if found else read_option(text, shown, statement)
+def _if_cut_number(reading: Reading, text: str) -> Reading:
+    """Return ``truncated`` likewise where any number may be said: one at the end may be longer."""
+    return _CUT_OFF if text[-1:].isdigit() or reading.state in _NO_ANSWER else reading
+
+
+def _read_one(text: str, read: _Read, outright: _Outright = lambda _: None) -> Reading:
+    """Read a text about one statement: its JSON, if that holds an answer, else its words."""
+    found = [reading for value in json_values(text) if (reading := _read_json(value, read, outright))]
+    return _agreed(found) if found else read(text)
 
 
 def _agreed(readings: list[Reading]) -> Reading:
@@ -151,23 +201,23 @@ def _agreed(readings: list[Reading]) -> Reading:
     return Reading("unparsable", reason="more than one option is named")
 
 
-def _read_json(value: object, shown: Shown, statement: str, depth: int = _JSON_DEPTH) -> Reading | None:
-    """Read the option that a JSON value commits to, None if there is none in it."""
+def _read_json(value: object, read: _Read, outright: _Outright, depth: int = _JSON_DEPTH) -> Reading | None:
+    """Read the answer that a JSON value commits to, None if there is none in it."""
     if isinstance(value, str | float):
-        reading = read_option(as_text(value), shown, statement)
+        reading = read(as_text(value))
         return reading if reading.state in _FOUND else None
     if depth == 0:
         return None
     if isinstance(value, list):
-        found = [r for entry in value if (r := _read_json(entry, shown, statement, depth - 1))]
+        found = [r for entry in value if (r := _read_json(entry, read, outright, depth - 1))]
         return _agreed(found) if found else None
     if not isinstance(value, dict):
         return None
     keyed = {key.casefold(): entry for key, entry in value.items()}
     entries = [keyed[key] for key in ANSWER_KEYS if key in keyed] or (list(keyed.values()) if len(keyed) == 1 else [])
-    first = next((r for entry in entries if (r := _read_json(entry, shown, statement, depth - 1))), None)
-    outright = [r for entry in entries if (r := is_option(as_text(entry), shown))]
-    return _agreed([first, *outright]) if first else None
+    first = next((r for entry in entries if (r := _read_json(entry, read, outright, depth - 1))), None)
+    also = [r for entry in entries if (r := outright(as_text(entry)))]
+    return _agreed([first, *also]) if first else None
 
 
 def _read_block(text: str, session: Session, *, cut: bool) -> list[tuple[Reading, str | None]]:
@@ -209,4 +259,4 @@ def _read_piece(text: str, shown: Shown, statement: str) -> Reading:
     """Read what follows one label: its own line first, then everything up to the next label."""
     line = next((line for line in text.split("\n") if line.strip(" :.)-*|")), "")
     reading = read_option(line, shown, statement)
-    return reading if reading.state in _FOUND or line == text else _read_one(text, shown, statement)
+    return reading if reading.state in _FOUND or line == text else _read_one(text, *_option_readers(shown, statement))

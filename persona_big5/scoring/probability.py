@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 from persona_big5.scoring.tokens import options_begun
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from persona_big5.scoring.option import Shown
 
 FLOOR = 0.5
@@ -78,7 +80,13 @@ class NoScore:
 
 
 def expected_score(
-    positions: object, shown: Shown, *, temperature: float | None, top_p: float | None = None, floor: float = FLOOR
+    positions: object,
+    shown: Shown,
+    *,
+    temperature: float | None,
+    top_p: float | None = None,
+    floor: float = FLOOR,
+    scores: Sequence[float | None] | None = None,
 ) -> ExpectedScore | NoScore:
     """Score a reply by the probabilities of its first token.
 
@@ -97,6 +105,8 @@ def expected_score(
         Least total probability, at that temperature, of the likeliest tokens that are sampled from; None is all.
     floor
         Least visible probability of the options together.
+    scores
+        What each of the options shown scores, where that is not its value.
 
     Returns
     -------
@@ -138,16 +148,17 @@ def expected_score(
     else:
         return NoScore("the first tokens of the reply are blank")
 
-    plain = _weights(position, shown, temperature=1.0, top_p=1.0)
+    options = _Options(shown, tuple(value for value, _ in shown) if scores is None else tuple(scores))
+    plain = _weights(position, options, temperature=1.0, top_p=1.0)
     mass = sum(plain.certain.values()) * math.exp(position.peak)
     if mass <= 0 or mass < floor:
         return NoScore(f"only {mass:.2f} of the probability is seen on options")
-    score, ends = _mean(plain.certain), _ends(shown)
+    score, ends = _mean(plain.certain), options.ends
     low = min(score, _mean(_with(plain.certain, ends[0], plain.uncertain)))
     high = max(score, _mean(_with(plain.certain, ends[1], plain.uncertain)))
     if high - low <= _NEGLIGIBLE * (ends[1] - ends[0]):
         low = high = score
-    least, greatest = _sampling_variance(passed, position, shown, temperature, 1.0 if top_p is None else top_p)
+    least, greatest = _sampling_variance(passed, position, options, temperature, 1.0 if top_p is None else top_p)
     return ExpectedScore(
         score=score,
         option_mass=min(mass, 1.0),
@@ -158,6 +169,22 @@ def expected_score(
         sampling_variance_high=greatest,
         is_exact=not passed and low == high and least == greatest,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """The options as they are shown, and what each of them scores (None: no option that has a score)."""
+
+    shown: Shown
+    scores: tuple[float | None, ...]
+
+    @property
+    def values(self) -> list[float]:
+        return [score for score in self.scores if score is not None]
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        return min(self.values), max(self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,15 +267,15 @@ def _unseen_weight(position: _Position, temperature: float) -> tuple[float, floa
     return (most if temperature == 1 else 0.0), most
 
 
-def _weights(position: _Position, shown: Shown, *, temperature: float, top_p: float) -> _Weights:
+def _weights(position: _Position, options: _Options, *, temperature: float, top_p: float) -> _Weights:
     """Weigh what may be sampled at a temperature above 0."""
     weights, unseen = _tempered(position, temperature), _unseen_weight(position, temperature)
     sure, possible, unseen_possible = _nucleus(position, weights, unseen, temperature, top_p)
     certain: dict[float, float] = {}
     uncertain = unseen[1] if unseen_possible else 0.0
     for (token, _), weight, is_sure, is_possible in zip(position.visible, weights, sure, possible, strict=True):
-        begun = options_begun(token, shown)
-        scores = {shown[i][0] for i in begun} if begun is not None else set()
+        begun = options_begun(token, options.shown)
+        scores = {options.scores[i] for i in begun} if begun is not None else set()
         if not is_possible or begun == frozenset() or scores == {None}:
             continue
         score = next(iter(scores)) if len(scores) == 1 and is_sure else None
@@ -285,23 +312,24 @@ def _nucleus(
 
 
 def _sampling_variance(
-    passed: list[_Position], position: _Position, shown: Shown, temperature: float | None, top_p: float
+    passed: list[_Position], position: _Position, options: _Options, temperature: float | None, top_p: float
 ) -> tuple[float, float]:
     """Return bounds of the variance of a sampled answer, given that it is an option."""
-    low, high = _ends(shown)
+    low, high = options.ends
     unknown = 0.0, (high - low) ** 2 / 4
     if temperature is None or not (0 <= temperature < math.inf and top_p > 0):
         return unknown
     if temperature == 0 or low == high:
         return 0.0, 0.0
-    weights = _weights(position, shown, temperature=temperature, top_p=top_p)
+    weights = _weights(position, options, temperature=temperature, top_p=top_p)
     certain, uncertain = weights.certain, weights.uncertain
     if passed:
         uncertain += _elsewhere(passed, temperature) * weights.total
     if not math.isfinite(uncertain) or sum(certain.values()) <= 0:
         return unknown
-    values = [value for value, _ in shown if value is not None]
-    least = min(_variance(_with(certain, value, uncertain)) for value in values)  # on none: never less, see Notes
+    least = min(
+        _variance(_with(certain, value, uncertain)) for value in options.values
+    )  # on none: never less, see Notes
     # How much of it on the upper end brings the mean to the middle, were it possible.
     middle = (low + high) / 2
     above = sum((middle - value) * weight for value, weight in certain.items()) / (high - low) + uncertain / 2
@@ -320,11 +348,6 @@ def _elsewhere(passed: list[_Position], temperature: float) -> float:
         sampled = sum(w for w, (token, _) in zip(weights, position.visible, strict=True) if token == position.sampled)
         share *= sampled / (sum(weights) + _unseen_weight(position, temperature)[1])
     return 1 / share - 1 if share > 0 else math.inf
-
-
-def _ends(shown: Shown) -> tuple[float, float]:
-    values = [value for value, _ in shown if value is not None]
-    return min(values), max(values)
 
 
 def _exp(exponent: float) -> float:

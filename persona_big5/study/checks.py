@@ -8,9 +8,9 @@ from persona_big5.specfile import did_you_mean
 from persona_big5.study.model import SET_BY_THE_PROGRAM, TOKEN_LIMITS, AdministrationDesign, Persona
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
-    from persona_big5.questionnaire.model import Questionnaire
+    from persona_big5.questionnaire.model import AnswerKind, Questionnaire
     from persona_big5.specfile import Place, SpecFile
     from persona_big5.study.model import Context
 
@@ -83,6 +83,31 @@ def check_can_be_asked(spec: SpecFile) -> None:
             spec.problem(("administration", field), text)
 
 
+def check_kinds(spec: SpecFile, questionnaires: Sequence[Questionnaire]) -> None:
+    """Every item can be answered in the way in which it is asked."""
+    design = _design(spec)
+    if design is None:
+        return
+    for index, questionnaire in enumerate(questionnaires):
+        kinds = {questionnaire.response_scales[item.response_scale].kind for item in questionnaire.items}
+        for text in _cannot_be_asked(design, kinds):
+            spec.problem(("questionnaires", index), f"'{questionnaire.id}' {text}")
+
+
+def _cannot_be_asked(design: AdministrationDesign, kinds: Collection[AnswerKind]) -> Iterator[str]:
+    own = sorted({*kinds} - {"options"})
+    if design.layout == "block" and own:
+        yield (
+            f"has items of kind {', '.join(own)}, and a block shows one list of options for all its items; "
+            "use layout isolated or conversation"
+        )
+    spoken = sorted({*kinds} & {"number", "split", "open"})
+    if design.answer_mode == "probability" and spoken:
+        yield f"has items of kind {', '.join(spoken)}, whose answer is more than one token; use answer_mode sample"
+    if "json" in design.format and "open" in kinds:
+        yield "has open items, and a free reply is no JSON; use format text"
+
+
 def check_token_limits(spec: SpecFile) -> None:
     """Limits of tokens are numbers above 0 and not undone by what is sent beside them: limits of cost rest on them."""
     kept = SET_BY_THE_PROGRAM | TOKEN_LIMITS | {"seed"}
@@ -115,7 +140,7 @@ def check_items_differ(spec: SpecFile, questionnaires: Sequence[Questionnaire]) 
         for item in questionnaire.items:
             where = f"'{item.id}' of '{questionnaire.id}'"
             for template in templates:
-                asked = (item.text, questionnaire.response_scales[item.response_scale], template)
+                asked = (item.text, item.options, questionnaire.response_scales[item.response_scale], template)
                 earlier = first.setdefault(asked, where)
                 if earlier != where:
                     text = f"the item {where} asks the same as {earlier} (text, options, wording); leave one out"

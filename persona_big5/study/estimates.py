@@ -27,8 +27,8 @@ TOKENS_OF_A_THOUGHT = 400
 
 BASIS = (
     f"{CHARACTERS_PER_TOKEN} characters a token; low: bare numbers, no thoughts; expected: {WORDS_WITH_AN_ANSWER} more "
-    f"tokens an answer, {TOKENS_OF_A_LIVE_REPLY} a live turn, {TOKENS_OF_A_THOUGHT} a thought where reasoning is on; "
-    "high: every reply at its limit of tokens"
+    f"tokens an answer, {TOKENS_OF_A_LIVE_REPLY} a live turn or free reply, {TOKENS_OF_A_THOUGHT} a thought "
+    "where reasoning is on; high: every reply at its limit of tokens"
 )
 """What the estimates take for granted, in words."""
 
@@ -85,7 +85,10 @@ class LlmEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A kind of reply: ``answers`` given at once (0: a live turn), in which format and level of reasoning."""
+    """A kind of reply: ``answers`` given at once, in which format and level of reasoning.
+
+    Free text, of a live turn or to an open item, has 0.
+    """
 
     answers: int
     layout: str
@@ -140,7 +143,8 @@ def load_of_one_respondent(study: Study) -> Load:
         canned = session.context.turns if session.context.mode == "canned" else ()
         load.tokens_in += times * len(turns) * sum(_tokens(turn.text) for turn in canned)
         for later, asked in enumerate(reversed(turns)):
-            reply = Reply(len(asked.administrations), session.layout, session.format, session.reasoning)
+            answers = sum(one.response_scale.kind != "open" for one in asked.administrations)
+            reply = Reply(answers, session.layout, session.format, session.reasoning)
             load.tokens_in += times * (later + 1) * _tokens(asked.text)
             load.requests[reply] += times
             load.repeats[reply] += times * later

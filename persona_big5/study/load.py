@@ -13,6 +13,7 @@ from persona_big5.study.checks import (
     check_can_be_asked,
     check_ids_differ,
     check_items_differ,
+    check_kinds,
     check_token_limits,
     check_wordings,
 )
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 TOKENS_AROUND_ANSWERS = 64
 TOKENS_PER_BLOCK_ITEM = 16
+TOKENS_OF_A_FREE_REPLY = 512
 TOKENS_OF_REASONING = 2048
 
 
@@ -60,9 +62,11 @@ def load_study(path: Path | str) -> Study:
     check_items_differ(spec, questionnaires)
     check_anchors(spec, questionnaires)
     check_can_be_asked(spec)
+    check_kinds(spec, questionnaires)
     check_token_limits(spec)
     if entry is None or spec.problems:
         raise SpecError(spec.problems)
+    with_open = any(scale.kind == "open" for one in questionnaires for scale in one.response_scales.values())
     return Study(
         study=entry.study,
         seed=entry.seed,
@@ -70,21 +74,22 @@ def load_study(path: Path | str) -> Study:
         personas=tuple(personas),
         contexts=tuple(contexts),
         runs=entry.runs,
-        llms=tuple(_with_token_limit(llm, entry.administration) for llm in entry.llms),
+        llms=tuple(_with_token_limit(llm, entry.administration, with_open=with_open) for llm in entry.llms),
         administration=entry.administration,
         max_cost=entry.max_cost,
     )
 
 
-def default_max_tokens(design: AdministrationDesign, reasoning: str = "off") -> int:
+def default_max_tokens(design: AdministrationDesign, reasoning: str = "off", *, with_open: bool = False) -> int:
     """Return the limit of reply tokens for an llm whose settings give none.
 
     A number needs 2 tokens, an answer in a sentence or a polite refusal about 40: 64 lets both end (a reply that is cut
     off counts as truncated) and keeps a talkative llm cheap. A block adds 16 for each statement: its label, the number
-    and the option's words. Where reasoning is ``on``, 2048 more leave room for the thought, which counts.
+    and the option's words. A study ``with_open`` items leaves 512 more for a free reply. Where reasoning is ``on``,
+    2048 more leave room for the thought, which counts.
     """
     answers = TOKENS_AROUND_ANSWERS + (TOKENS_PER_BLOCK_ITEM * design.block_size if design.layout == "block" else 0)
-    return answers + (TOKENS_OF_REASONING if reasoning == "on" else 0)
+    return answers + (TOKENS_OF_A_FREE_REPLY if with_open else 0) + (TOKENS_OF_REASONING if reasoning == "on" else 0)
 
 
 def _questionnaires(spec: SpecFile, folder: Path) -> list[Questionnaire]:
@@ -127,12 +132,14 @@ def _chosen_items(spec: SpecFile, questionnaires: list[Questionnaire]) -> list[Q
     return kept
 
 
-def _with_token_limit(llm: Llm, design: AdministrationDesign) -> Llm:
+def _with_token_limit(llm: Llm, design: AdministrationDesign, *, with_open: bool) -> Llm:
     """Return the llm with a limit of tokens, and one of its own for reasoning where that is switched on."""
     if TOKEN_LIMITS & llm.decoding.keys():
         return llm
-    limited: dict[str, object] = {"decoding": {**llm.decoding, "max_tokens": default_max_tokens(design)}}
+    limited: dict[str, object] = {
+        "decoding": {**llm.decoding, "max_tokens": default_max_tokens(design, with_open=with_open)}
+    }
     if "on" in design.reasoning and not TOKEN_LIMITS & llm.reasoning.on.keys():
-        on = {**llm.reasoning.on, "max_tokens": default_max_tokens(design, "on")}
+        on = {**llm.reasoning.on, "max_tokens": default_max_tokens(design, "on", with_open=with_open)}
         limited["reasoning"] = llm.reasoning.model_copy(update={"on": on})
     return llm.model_copy(update=limited)

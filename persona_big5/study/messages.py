@@ -29,6 +29,19 @@ A wording that says ``{letters}`` in place of ``{options}`` marks the options ``
 their order: the letter goes with the place, so that an llm that takes a place or a mark, and not a label, is found out
 by the reversed order. Then the answer asked for is the letter.
 
+Other kinds of items are shown in the same place. A number has its two ends in place of options::
+
+    0 = It will surely not happen
+    100 = It will surely happen
+    I would rather not say
+
+    Answer with the number only, from 0 to 100, or with the words "I would rather not say".
+
+An item's own options (actions, statements, aims) are marked by their place under every order: ``1.``, ``2.``, … from
+the top, or ``A.``, ``B.``, … where the wording says ``{letters}``. Aims are always lettered, and the points asked for
+are those of the aim that stands first: ``Answer with the points for A only, from 0 to 10.`` An open item has no options
+and nothing after its wording.
+
 A block puts its statements in the place of the one item, labelled ``S1.``, ``S2.``, … so that no statement's number can
 be taken for an option's, and asks for one line each, ``S1: <number>`` (as JSON: one object,
 ``{"S1": <number>, "S2": <number>, …}``)::
@@ -67,6 +80,7 @@ from persona_big5.questionnaire.model import ITEM, LETTERS, OPTIONS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from persona_big5.questionnaire.model import ResponseScale
     from persona_big5.study.plan import Administration, Session
 
 Mark = Literal["number", "letter"]
@@ -164,17 +178,34 @@ def block_label(position: int) -> str:
 def shown_options(session: Session, administration: Administration) -> list[tuple[float | None, str]]:
     """Return (value, label) of the options in the order shown; the way out, where offered, is last and has no value.
 
+    An item's own options have their place, counted from 1, for a value; the two ends of a number are its options, and
+    an open item has none.
+    """
+    scale, item = administration.response_scale, administration.item
+    order = shown_order(session, administration)
+    if item.options:
+        options: list[tuple[float | None, str]] = [(n + 1.0, item.options[i].text) for n, i in enumerate(order)]
+    elif scale.labels:
+        options = [(scale.values[i], scale.labels[i]) for i in order]
+    else:
+        options = []
+    return options if scale.decline is None else [*options, (None, scale.decline)]
+
+
+def shown_order(session: Session, administration: Administration) -> list[int]:
+    """Return which option of the file stands at each place from the top, the way out left aside.
+
     Under ``rotated-K`` the first K options come last. In a conversation one K holds for items with fewer options too:
     it is taken modulo their number, so that these may stand as in ``forward``.
     """
-    scale = administration.response_scale
-    options: list[tuple[float | None, str]] = list(zip(scale.values, scale.labels, strict=True))
+    options = administration.item.options or administration.response_scale.values
+    order = list(range(len(options)))
     if session.option_order == "reversed":
-        options.reverse()
-    elif session.option_order.startswith(ROTATED):
-        places = int(session.option_order.removeprefix(ROTATED)) % len(options)
-        options = options[places:] + options[:places]
-    return options if scale.decline is None else [*options, (None, scale.decline)]
+        order.reverse()
+    elif session.option_order.startswith(ROTATED) and order:
+        places = int(session.option_order.removeprefix(ROTATED)) % len(order)
+        order = order[places:] + order[:places]
+    return order
 
 
 def shown_value(value: float) -> str:
@@ -184,8 +215,11 @@ def shown_value(value: float) -> str:
 
 def _question(session: Session, administrations: Sequence[Administration]) -> str:
     template = session.questionnaire.wordings[session.wording]
-    mark: Mark = "letter" if LETTERS in template else "number"
-    options = LETTERS if mark == "letter" else OPTIONS
+    kind = administrations[0].response_scale.kind
+    if kind == "open":
+        return template.replace(ITEM, administrations[0].item.text)
+    mark: Mark = "letter" if LETTERS in template or kind == "split" else "number"
+    options = LETTERS if LETTERS in template else OPTIONS
     if options not in template:
         template += f"\n\n{options}"
     if session.layout == "block":
@@ -219,6 +253,8 @@ def _options(session: Session, administration: Administration, mark: Mark) -> st
     for place, (value, label) in enumerate(shown):
         if value is None:
             lines.append(label)
+        elif administration.response_scale.kind == "number":
+            lines.append(f"{shown_value(value)} = {label}")
         else:
             lines.append(f"{ascii_uppercase[place] if mark == 'letter' else shown_value(value)}. {label}")
     return "\n".join(lines)
@@ -226,10 +262,14 @@ def _options(session: Session, administration: Administration, mark: Mark) -> st
 
 def _how_to_answer(session: Session, administrations: Sequence[Administration], mark: Mark) -> str:
     labels = [block_label(one.position) for one in administrations]
-    decline = administrations[0].response_scale.decline
-    way_out = "" if decline is None else f', or with the words "{decline}"'
-    way_out_json = "" if decline is None else f', with "{decline}" in place of a {mark} you would rather not give'
-    in_json = '"<letter>"' if mark == "letter" else "<number>"
+    scale = administrations[0].response_scale
+    asked_for = "number" if scale.kind in {"number", "split"} else mark
+    way_out = "" if scale.decline is None else f', or with the words "{scale.decline}"'
+    way_out_json = (
+        "" if scale.decline is None else f', with "{scale.decline}" in place of a {asked_for} you would rather not give'
+    )
+    asked_in_json = {"letter": '"<letter>"', "number": "<number>"}
+    in_json = "<points for A>" if scale.kind == "split" else asked_in_json[asked_for]
     match session.layout, session.format:
         case "block", "json":
             keys = ", ".join(f'"{label}": {in_json}' for label in labels)
@@ -239,6 +279,15 @@ def _how_to_answer(session: Session, administrations: Sequence[Administration], 
                 f"Answer every statement on a line of its own, as {labels[0]}: <{mark}>, with the {mark} only{way_out}."
             )
         case _, "json":
-            return f'Answer with one JSON object only: {{"answer": {in_json}}}{way_out_json}.'
+            return f'Answer with one JSON object only: {{"answer": {in_json}}}{_ends(scale)}{way_out_json}.'
+        case _ if scale.kind == "split":
+            return f"Answer with the points for A only{_ends(scale)}{way_out}."
         case _:
-            return f"Answer with the {mark} only{way_out}."
+            return f"Answer with the {asked_for} only{_ends(scale)}{way_out}."
+
+
+def _ends(scale: ResponseScale) -> str:
+    """Say between what a number must lie, where it is not one of the options."""
+    if scale.kind not in {"number", "split"}:
+        return ""
+    return f", from {shown_value(scale.values[0])} to {shown_value(scale.values[-1])}"

@@ -187,7 +187,7 @@ def _places(study: Study, answering: str, sheet: Sheet, run: int) -> int:
     what = first.identity if study.administration.layout == "isolated" else [first.item.response_scale, call.block]
     situation = sheet.identity[sheet.manner.option_order, NO_OCCASION]
     base = number(study.seed, "rotation", sheet.questionnaire.id, answering, situation, what)
-    return 1 + (base + run - 1) % (max(len(item.scale.values) for item in call.items) - 1)
+    return 1 + (base + run - 1) % max(max(item.n_options for item in call.items) - 1, 1)
 
 
 def _together(layout: str, items: Sequence[AskedItem]) -> str:

@@ -30,6 +30,11 @@ class AskedItem:
     scale: ResponseScale
     identity: str
 
+    @property
+    def n_options(self) -> int:
+        """How many options there are to be put in an order; none of an open item."""
+        return len(self.item.options or self.scale.values)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -98,8 +103,8 @@ def _identities(
     }
     orders = [manner.option_order]
     if manner.option_order == "rotated":
-        most = max(len(scale.values) for scale in questionnaire.response_scales.values())
-        orders += [f"{ROTATED}{places}" for places in range(1, most)]
+        most = max(_asked(questionnaire, item).n_options for item in questionnaire.items)
+        orders += [f"{ROTATED}{places}" for places in range(1, max(most, 2))]
     return {
         (order, occasion): canonical({**situation, "option_order": order, "occasion": occasion})
         for order, occasion in product(orders, (NO_OCCASION, *OCCASIONS))
@@ -108,7 +113,7 @@ def _identities(
 
 def _calls(questionnaire: Questionnaire, design: AdministrationDesign, fraction: Fraction | None) -> Iterator[Call]:
     """Each session of one pass through a questionnaire; anchors of isolated items and blocks at every occasion."""
-    items = [_asked_item(item, questionnaire.response_scales[item.response_scale]) for item in questionnaire.items]
+    items = [_asked(questionnaire, item) for item in questionnaire.items]
     if design.layout == "conversation":
         yield Call(tuple(items), block=0, occasion=NO_OCCASION, group=0, start=0)
         return
@@ -134,6 +139,9 @@ def _blocks(
             yield Call(sharing, block, occasion, group, start)
 
 
-def _asked_item(item: Item, scale: ResponseScale) -> AskedItem:
+def _asked(questionnaire: Questionnaire, item: Item) -> AskedItem:
+    scale = questionnaire.response_scales[item.response_scale]
     asked = {"item": item.text, "values": whole(scale.values), "labels": scale.labels, "decline": scale.decline}
+    if scale.kind != "options":
+        asked |= {"kind": scale.kind, "options": [option.text for option in item.options]}
     return AskedItem(item, scale, canonical(asked))
