@@ -96,7 +96,8 @@ def _signs(style: pd.DataFrame) -> str:
         "and 1 its end; SD over "
         "respondents; share: how much of what respondents differ in it is (an estimate below 0 is shown as 0). "
         "Extreme answers: the share at either end. Looking good: correlation of the scale with how much respondents "
-        "agree to what looks good in the other scales' items. Rare answers: the share that hardly anyone else gives. Opposites: how much answers to "
+        "agree to what looks good in the other scales' items. Rare answers: the share that hardly anyone else gives. "
+        "Opposites: how much answers to "
         "opposite items contradict each other, against answers at random (1: as much as at random).",
         formats={
             "mean": number,
