@@ -12,7 +12,7 @@ from persona_big5.errors import DataError
 from persona_big5.store.longtable import KEY, KEY_DEFAULTS
 from persona_big5.variance.covariance import means_by_group
 from persona_big5.variance.design import Facet
-from persona_big5.variance.groups import distinct_rows, summing
+from persona_big5.variance.groups import distinct_rows, number_within, summing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -223,7 +223,7 @@ def lay_out(frame: pd.DataFrame, *, sessions: Literal["shared", "isolated"] | No
         scores=scores,
         codes=codes,
         levels={column: levels[column] for column in CELL},
-        run=_number_within(distinct_rows(codes)[0]),
+        run=number_within(distinct_rows(codes)[0]),
         option_order=np.array(levels["option_order"], dtype=object)[rows[:, not_item.index("option_order")]],
         items=items,
         facets=facets,
@@ -339,14 +339,6 @@ def varying_facets(codes: IntArray, warnings: list[str]) -> tuple[Facet, ...]:
         else:
             facets.append(Facet(column))
     return tuple(facets)
-
-
-def _number_within(groups: IntArray) -> IntArray:
-    order = np.argsort(groups, kind="stable")
-    sizes = np.bincount(groups)
-    number = np.empty(len(groups), dtype=np.int64)
-    number[order] = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return number
 
 
 def _warn_of_conditions(

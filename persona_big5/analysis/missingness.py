@@ -15,10 +15,11 @@ from persona_big5.validity.missingness import correlation_range, extreme_imputat
 from persona_big5.variance.components import shares
 from persona_big5.variance.covariance import means_by_group
 from persona_big5.variance.design import Facet, identified_effects
-from persona_big5.variance.groups import distinct_rows, sums_of_scores
+from persona_big5.variance.groups import distinct_rows
 from persona_big5.variance.jackknife import FEWEST_LEVELS
 from persona_big5.variance.levels import RUN, level_components, level_effects
 from persona_big5.variance.moments import moment_equations
+from persona_big5.variance.sums import sums_of_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,8 @@ from persona_big5.analysis.answers import CELL
 from persona_big5.analysis.levels import Rows
 from persona_big5.variance.cells import Cells
 from persona_big5.variance.design import RESIDUAL
-from persona_big5.variance.groups import distinct_rows, sums_of_scores
+from persona_big5.variance.groups import distinct_rows
+from persona_big5.variance.sums import sums_of_scores
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -207,8 +208,7 @@ def _relative_noise(answers: Answers) -> FloatArray:
     Mean within-cell variance over items, pooled over the cells of the llm and variant.
     """
     sums = sums_of_scores(answers.scores, answers.cell[:, None], ["cell"])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        squares = np.nansum(sums.products - sums.left**2 / sums.n, axis=1)
+    squares = sums.within().sum(axis=1)
     freedom = np.maximum(sums.n - 1, 0.0).sum(axis=1)
     of_row = answers.unit(("llm", "variant"))
     of_cell = of_row[np.unique(answers.cell, return_index=True)[1]]

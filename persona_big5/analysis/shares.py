@@ -11,10 +11,11 @@ from persona_big5.analysis.answers import RESPONDENT, is_placebo, lay_out, varyi
 from persona_big5.analysis.document import ITEM_LEVELS, Missing, variance_entry
 from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.variance.design import Effect, Facet, crossing, identified_effects
-from persona_big5.variance.groups import GroupSums, add_up, distinct_rows
+from persona_big5.variance.groups import distinct_rows
 from persona_big5.variance.gstudy import DecisionStudy, GCoefficients, GStudy, decision_study, g_coefficients, g_study
 from persona_big5.variance.levels import LevelComponents, level_components
 from persona_big5.variance.robustness import Robustness, robustness
+from persona_big5.variance.sums import GroupSums, add_up
 
 if TYPE_CHECKING:
     import pandas as pd

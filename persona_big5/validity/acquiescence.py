@@ -68,7 +68,7 @@ def acquiescence_factor(
     Raises
     ------
     DataError, NotEstimableError
-        As in `remove_acquiescence`.
+        As in `remove_acquiescence`, and where fewer than two items vary.
 
     Notes
     -----
@@ -78,6 +78,8 @@ def acquiescence_factor(
     1e-5 (tests/validity).
     """
     C = _checked(covariance)
+    if (varying := int((np.diag(C) > 0).sum())) < 2:
+        raise NotEstimableError(f"agreeing shows in how items covary; {varying} of {len(C)} items vary at all")
     X = _design(np.asarray(keyed, dtype=np.float64), np.asarray(scale, dtype=object), len(C))
     _identified_leverage(X)
     own = np.abs(X[:, 1:]).argmax(axis=1)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from persona_big5.variance.design import RESIDUAL
-from persona_big5.variance.groups import Grouping, distinct_rows, summing
+from persona_big5.variance.groups import Grouping, distinct_rows, over, summing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -96,7 +96,7 @@ class Cells:
         if absent:
             filled *= self.present
         sums = self._add(filled * self.weight[:, None])
-        deviations = filled - _over(sums, self.counts)[self.cell] * self.present
+        deviations = filled - over(sums, self.counts)[self.cell] * self.present
         deviations *= np.sqrt(self.weight)[:, None]
         return CellStatistics(sums, deviations.T @ deviations + within)
 
@@ -108,7 +108,7 @@ class Cells:
     def pairs_in_groups(self, codes: IntArray, counts: FloatArray) -> FloatArray:
         """Sum over groups of n_gij / sqrt(n_gi n_gj), (items, items); ``codes`` (C,), ``counts`` (G, items)."""
         rows = self._alike
-        scaled = rows.present * np.sqrt(rows.weight)[:, None] * _over(1.0, np.sqrt(counts))[codes[rows.cell]]
+        scaled = rows.present * np.sqrt(rows.weight)[:, None] * over(1.0, np.sqrt(counts))[codes[rows.cell]]
         return np.asarray(scaled.T @ scaled)
 
     def freedom(self) -> FloatArray:
@@ -120,7 +120,7 @@ class Cells:
         cells, cell = np.unique(rows.cell[rows.holed], return_inverse=True)
         counts, present = self.counts[cells], rows.present[rows.holed]
         weighted = present * rows.weight[rows.holed, None]
-        once = (present * _over(1.0, counts)[cell]).T @ weighted
+        once = (present * over(1.0, counts)[cell]).T @ weighted
         return np.asarray(
             of_complete + weighted.T @ present - once - once.T + _squared_pairs(cell, weighted, present, counts)
         )
@@ -170,7 +170,7 @@ def _squared_pairs(cell: IntArray, weighted: FloatArray, present: FloatArray, co
     sizes = np.bincount(cell, minlength=len(counts))
     ends = np.cumsum(sizes)
     per_chunk = max(1, _CHUNK // (p * max(p, int(sizes.max(initial=1)))))
-    inverse = _over(1.0, np.sqrt(counts))
+    inverse = over(1.0, np.sqrt(counts))
     for first in range(0, len(counts), per_chunk):
         last = min(first + per_chunk, len(counts))
         rows = order[ends[first] - sizes[first] : ends[last - 1]]
@@ -232,7 +232,7 @@ class CovarianceEquations:
         if not cells.asked_once:
             coefficients[-1, -1] = cells.freedom()
         names = (*(effect.name for effect in effects), RESIDUAL)
-        scaled = tuple((e.add, _over(1.0, np.sqrt(e.counts))) for e in grouped)
+        scaled = tuple((e.add, over(1.0, np.sqrt(e.counts))) for e in grouped)
         return cls(names, cells, coefficients, scaled, _inverse(coefficients))
 
     def solve(self, statistics: CellStatistics) -> dict[str, FloatArray]:
@@ -281,29 +281,26 @@ class _Grouped:
         joint, codes, add = cells.grouping.coarser(self.columns | other.columns)
         first = np.full(len(joint), -1, dtype=np.int64)
         first[codes] = self.codes
-        scaled = add(cells.counts) * _over(1.0, np.sqrt(self.counts))[first]
+        scaled = add(cells.counts) * over(1.0, np.sqrt(self.counts))[first]
         return np.asarray(scaled.T @ scaled)
-
-
-def _over(numerator: FloatArray | float, denominator: FloatArray) -> FloatArray:
-    """Divide where there is anything to divide by; 0 elsewhere."""
-    shape = np.broadcast_shapes(np.shape(numerator), denominator.shape)
-    return np.asarray(np.divide(numerator, denominator, out=np.zeros(shape), where=denominator > 0))
 
 
 def _inverse(coefficients: FloatArray) -> FloatArray:
     """Invert the equations of every pair of items; NaN where they are singular."""
     rows, columns = np.triu_indices(coefficients.shape[-1])
-    matrix = np.moveaxis(coefficients[:, :, rows, columns], -1, 0)
-    scale = np.abs(matrix).max(axis=-1, keepdims=True)
-    scale = np.where(scale > 0, scale, 1.0)
-    matrix = matrix / scale
-    size = matrix.shape[-1]
-    sound = np.abs(np.linalg.det(matrix)) > np.finfo(np.float64).tiny
-    inverse = np.linalg.inv(np.where(sound[:, None, None], matrix, np.eye(size)))
-    condition = np.abs(matrix).sum(axis=-1).max(axis=-1) * np.abs(inverse).sum(axis=-1).max(axis=-1)
-    sound &= condition < ILL_CONDITIONED
-    inverse = np.where(sound[:, None, None], inverse / scale.swapaxes(-1, -2), np.nan)
+    inverse = inverses(np.moveaxis(coefficients[:, :, rows, columns], -1, 0))
     found = np.empty(coefficients.shape)
     found[:, :, rows, columns] = found[:, :, columns, rows] = np.moveaxis(inverse, 0, -1)
     return found
+
+
+def inverses(matrix: FloatArray) -> FloatArray:
+    """Invert many systems of equations (..., n, n), whose rows may differ in size; NaN where one is singular."""
+    scale = np.abs(matrix).max(axis=-1, keepdims=True)
+    scale = np.where(scale > 0, scale, 1.0)
+    matrix = matrix / scale
+    sound = np.abs(np.linalg.det(matrix)) > np.finfo(np.float64).tiny
+    inverse = np.linalg.inv(np.where(sound[..., None, None], matrix, np.eye(matrix.shape[-1])))
+    condition = np.abs(matrix).sum(axis=-1).max(axis=-1) * np.abs(inverse).sum(axis=-1).max(axis=-1)
+    sound &= condition < ILL_CONDITIONED
+    return np.asarray(np.where(sound[..., None, None], inverse / scale.swapaxes(-1, -2), np.nan))

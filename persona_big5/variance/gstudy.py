@@ -15,16 +15,18 @@ import numpy as np
 from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.variance.components import Component, component_lines, component_table
 from persona_big5.variance.design import RESIDUAL, Effect, Facet, crossing, identified_effects
-from persona_big5.variance.groups import GroupSums, add_up, codes_of
 from persona_big5.variance.jackknife import leave_one_out, resampled_facets
 from persona_big5.variance.moments import ALIASED, moment_equations
 from persona_big5.variance.reml import reml
+from persona_big5.variance.sums import add_up
+from persona_big5.variance.tables import codes_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
+    from persona_big5.variance.sums import GroupSums
 
 Method = Literal["moments", "reml"]
 REPLICATES = "replicates"
@@ -175,7 +177,7 @@ def g_study(
     dropped: Mapping[str, str],
     method: Method = "moments",
 ) -> GStudy:
-    """Run a G study from group sums of shape ``(1,)`` and effects of which none repeats another.
+    """Run a G study from group sums of one item and effects of which none repeats another.
 
     ``design`` are the facets, objects included; ``dropped`` is carried over to the result. See ``variance_components``.
     """

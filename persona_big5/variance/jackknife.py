@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from persona_big5.variance.design import Effect
-    from persona_big5.variance.groups import FloatArray, GroupSums, IntArray
+    from persona_big5.variance.groups import FloatArray, IntArray
+    from persona_big5.variance.sums import GroupSums
 
 FEWEST_LEVELS = 4
 """A facet with fewer levels is not resampled: four points say nothing of a variance."""
@@ -136,13 +137,13 @@ class CellVariance:
 def cell_variance(cells: GroupSums, facet: str) -> CellVariance:
     """Variance over cells of each cell's own contribution to a component, divided by the number of cells.
 
-    ``cells``: sums by full cell, shape ``(items,)``; contributions are averaged over items. A cell contributes its
+    ``cells``: sums by full cell; contributions are averaged over items. A cell contributes its
     within-cell variance to the residual, and its squared deviation from the additive effects of ``facet`` and of
     everything else to the full cell.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        means = np.where(cells.n > 0, cells.left / cells.n, np.nan)
-        within = np.where(cells.n > 1, (cells.products - cells.left**2 / cells.n) / (cells.n - 1), np.nan)
+        means = np.where(cells.n > 0, cells.totals / cells.n, np.nan)
+        within = np.where(cells.n > 1, cells.within() / (cells.n - 1), np.nan)
     others, row, _ = cells.grouping.coarser([c for c in cells.grouping.columns if c != facet])
     levels, column, _ = cells.grouping.coarser([facet])
     table = np.full((len(others), len(levels), means.shape[1]), np.nan)

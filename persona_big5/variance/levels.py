@@ -13,7 +13,6 @@ import numpy as np
 from persona_big5.errors import NotEstimableError
 from persona_big5.variance.components import Component, Ratio, at_least_zero, component_lines, component_table
 from persona_big5.variance.design import crossing, identified_effects
-from persona_big5.variance.groups import sums_of_scores
 from persona_big5.variance.jackknife import (
     FEW_LEVELS,
     Replicates,
@@ -24,15 +23,19 @@ from persona_big5.variance.jackknife import (
     resampled_facets,
 )
 from persona_big5.variance.moments import ALIASED, moment_equations
+from persona_big5.variance.sums import sums_of_scores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from persona_big5.variance.design import Effect, Facet
-    from persona_big5.variance.groups import FloatArray, GroupSums, IntArray
+    from persona_big5.variance.groups import FloatArray, IntArray
+    from persona_big5.variance.sums import GroupSums
 
 RUN = "run"
 PERSONA_EFFECTS = ("persona", "llm:persona")
+NEVER_DIFFER = 1e-9
+"""Squares within cells relative to all squares that are rounding error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +215,7 @@ def _mean_of_known(values: FloatArray) -> FloatArray:
 
 
 def _why_run_is_no_noise(sums: GroupSums) -> str:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        within = np.nansum(sums.products - sums.left**2 / sums.n)
-    if within <= 1e-9 * sums.products.sum():
+    if sums.within().sum() <= NEVER_DIFFER * sums.squares.sum():
         return (
             "repeated answers never differ (temperature 0, or cached replies): "
             "run noise is not estimable, which is not reliability"

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from persona_big5.variance.groups import BLOCK, summing
+from persona_big5.variance.groups import BLOCK, over, summing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from persona_big5.variance.groups import FloatArray, GroupSums, IntArray
+    from persona_big5.variance.groups import FloatArray, IntArray
+    from persona_big5.variance.sums import GroupSums
 
 
 CODES_KEPT = 2
@@ -66,7 +67,7 @@ class Margins:
 class Totals:
     """Totals over the groups of tables: of all answers, or with each level of a facet left out in turn.
 
-    Shapes are ``shape`` without a facet and (n_levels, *shape) with one, in order of the levels' codes.
+    Shapes are (items,) without a facet and (n_levels, items) with one, in order of the levels' codes.
     """
 
     def __init__(self, margins: Margins, facet: str | None) -> None:
@@ -79,9 +80,9 @@ class Totals:
         """Count observations."""
         return self._kept("n", lambda: self._whole(frozenset(), lambda table: table.n))
 
-    def of_products(self) -> FloatArray:
-        """Sum of the products of all observations."""
-        return self._kept("products", lambda: self._whole(frozenset(), lambda table: table.products))
+    def of_squares_of_observations(self) -> FloatArray:
+        """Sum of the squares of all observations."""
+        return self._kept("squares", lambda: self._whole(frozenset(), lambda table: table.squares))
 
     def of_groups(self, columns: frozenset[str]) -> FloatArray:
         """Count groups that hold any observation."""
@@ -93,24 +94,21 @@ class Totals:
 
     def of_squared_counts(self, columns: frozenset[str]) -> FloatArray:
         """Sum over groups of n^2."""
-        return self._kept(("squares", columns), lambda: self._counted(columns, np.square))
+        return self._kept(("squared counts", columns), lambda: self._counted(columns, np.square))
 
-    def of_mean_products(self, columns: frozenset[str]) -> FloatArray:
-        """Sum over groups of left * right / n."""
+    def of_mean_squares(self, columns: frozenset[str]) -> FloatArray:
+        """Sum over groups of the square of the sum / n."""
         table, part = self._margins.by(columns), self._margins.by(columns | self._facet)
-        total = table.sum_of_mean_products()
+        total = np.asarray(table.mean_squares().sum(axis=0))
         if not self._facet:
             return total
         change = self._change(
-            columns,
-            [table.n, table.left, table.right],
-            [part.n, part.left, part.right],
-            lambda n, left, right: _divide(left * right, n),
+            columns, [table.n, table.totals], [part.n, part.totals], lambda n, totals: over(totals**2, n)
         )
         return total + change
 
     def expected(self, of: frozenset[str], by: frozenset[str]) -> FloatArray:
-        """Coefficient of the component of the groups ``by`` in the sum of mean products of the groups ``of``.
+        """Coefficient of the component of the groups ``by`` in the sum of mean squares of the groups ``of``.
 
         Sum over the groups g of ``of`` of (sum over the groups h of ``by`` of n_gh^2) / n_g.
         """
@@ -124,15 +122,15 @@ class Totals:
     def _expected(self, of: frozenset[str], joint: frozenset[str]) -> FloatArray:
         table, n = self._margins.by(of), self._margins.by(joint).n
         squares = self._add(joint, of, n**2)
-        total = np.asarray(_divide(squares, table.n).sum(axis=0))
+        total = np.asarray(over(squares, table.n).sum(axis=0))
         if not self._facet:
             return total
         lost = self._lost(of, joint)
         of_part = self._margins.by(of | self._facet).n
-        return total + self._change(of, [table.n, squares], [of_part, lost], lambda n, a: _divide(a, n))
+        return total + self._change(of, [table.n, squares], [of_part, lost], lambda n, a: over(a, n))
 
     def _lost(self, of: frozenset[str], joint: frozenset[str]) -> FloatArray:
-        """Give the part of the sum of n_gh^2 that goes with a level, by groups of ``of`` and levels (G', *shape)."""
+        """Give the part of the sum of n_gh^2 that goes with a level, by groups of ``of`` and levels (G', items)."""
         for columns, lost in self._lost_of.get(joint, {}).items():
             if of <= columns:
                 return self._add(columns | self._facet, of | self._facet, lost)
@@ -140,7 +138,7 @@ class Totals:
         n, part = self._margins.by(joint).n, self._margins.by(finer).n
         group, target = self._margins.codes(finer, joint), self._margins.codes(finer, of | self._facet)
         n_targets = len(self._margins.by(of | self._facet).grouping)
-        lost = np.zeros((n_targets, *part.shape[1:]))
+        lost = np.zeros((n_targets, part.shape[1]))
         for block in _blocks(BLOCK, part):
             before = n[group[block]]
             lost += summing(target[block], n_targets)(before**2 - (before - part[block]) ** 2)
@@ -170,7 +168,7 @@ class Totals:
         parts: Sequence[FloatArray],
         value: Callable[..., FloatArray],
     ) -> FloatArray:
-        """Change in the sum over groups of ``value`` when a level of the facet leaves (n_levels, *shape).
+        """Change in the sum over groups of ``value`` when a level of the facet leaves (n_levels, items).
 
         ``whole`` are what ``value`` is computed from, by groups of ``columns``; ``parts`` the levels' parts of them.
         """
@@ -191,14 +189,7 @@ class Totals:
 
 
 def _blocks(at_once: int, *arrays: FloatArray) -> list[slice]:
-    """Slices of the first axis in which arrays (N, *shape), broadcast together, have ``at_once`` numbers at most."""
+    """Slices of the first axis in which arrays (N, items), broadcast together, have ``at_once`` numbers at most."""
     n, *shape = np.broadcast_shapes(*(array.shape for array in arrays))
     step = max(at_once // max(prod(shape), 1), 1)
     return [slice(start, start + step) for start in range(0, n, step)]
-
-
-def _divide(numerator: FloatArray, n: FloatArray) -> FloatArray:
-    """Divide by a number of observations; groups without any give 0."""
-    if n.min(initial=1) > 0:
-        return numerator / n
-    return np.asarray(np.where(n > 0, numerator, 0.0) / np.where(n > 0, n, 1.0))

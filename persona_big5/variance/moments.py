@@ -1,11 +1,10 @@
-"""Variance and covariance components by the method of moments, from group sums alone.
+"""Variance components by the method of moments, from group sums alone.
 
 Henderson's method I (Henderson 1953, Biometrics 9, 226-252; Searle, Casella & McCulloch 1992, ch. 5): for every effect
 e the sum over its levels of (sum of y)^2 / n is set equal to its expectation, which is linear in the components; the
 linear system is solved. Unbiased for any crossed or nested random design, whatever is missing, and identical to
-analysis of variance by expected mean squares where the data are balanced. With products of two variables in the place
-of squares the same equations give covariance components, so the variances are the diagonal of the matrices because they
-are one computation.
+analysis of variance by expected mean squares where the data are balanced. ``variance.cells`` solves the same equations
+for all pairs of items; these here are its diagonal, for tables of any length and with levels left out one by one.
 """
 
 from __future__ import annotations
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from persona_big5.variance.design import Effect
-    from persona_big5.variance.groups import FloatArray, GroupSums
+    from persona_big5.variance.groups import FloatArray
+    from persona_big5.variance.sums import GroupSums
 
 ALIASED = "what is known of it follows from the effects before it: they cannot be told apart"
 """Why an effect that makes the system singular is left out."""
@@ -42,7 +42,7 @@ class Moments:
     names
         The E effects and ``residual``.
     matrix
-        Shape (E + 1, E + 1, *shape), of length 1 along an axis of shape that shares its counts.
+        Shape (E + 1, E + 1, *shape), where shape is (items,), or (n_levels, items) with levels left out in turn.
     sums
         Shape (E + 1, *shape).
     """
@@ -105,20 +105,11 @@ def moment_equations(sums: GroupSums, effects: Sequence[Effect]) -> Moments:
     return _equations(Totals(_margins(sums, effects), None), effects)
 
 
-def same_design(moments: Moments, sums: GroupSums, effects: Sequence[Effect]) -> Moments:
-    """Set up the equations of other answers to the same design (same groups, same answers missing).
-
-    The coefficients of ``moments`` are taken over.
-    """
-    return Moments(moments.names, moments.matrix, _sums_of_squares(Totals(_margins(sums, effects), None), effects))
-
-
 def without_each_level(sums: GroupSums, effects: Sequence[Effect], facets: Sequence[str]) -> dict[str, Moments]:
     """Set up the equations with each level of each facet left out in turn, in order of the levels' codes.
 
-    The matrices are (E + 1, E + 1, n_levels, *shape), the sums (E + 1, n_levels, *shape). Every number is the one of
-    all answers plus what changes in the groups that a level touches, so that all levels together cost about what one
-    does.
+    Every number is the one of all answers plus what changes in the groups that a level touches, so that all levels
+    together cost about what one does.
     """
     margins = _margins(sums, effects, facets)
     return {facet: _equations(Totals(margins, facet), effects) for facet in facets}
@@ -137,9 +128,9 @@ def _equations(totals: Totals, effects: Sequence[Effect]) -> Moments:
 
 
 def _sums_of_squares(totals: Totals, effects: Sequence[Effect]) -> FloatArray:
-    correction = totals.of_mean_products(frozenset())
-    rows = [totals.of_mean_products(effect.columns) - correction for effect in effects]
-    return np.stack([*rows, totals.of_products() - correction])
+    correction = totals.of_mean_squares(frozenset())
+    rows = [totals.of_mean_squares(effect.columns) - correction for effect in effects]
+    return np.stack([*rows, totals.of_squares_of_observations() - correction])
 
 
 def _coefficients(totals: Totals, effects: Sequence[Effect]) -> FloatArray:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from persona_big5.variance.design import Effect
-    from persona_big5.variance.groups import FloatArray, GroupSums, IntArray
+    from persona_big5.variance.groups import FloatArray, IntArray
+    from persona_big5.variance.sums import GroupSums
 
 MOST_WORK = 2e10
 """Multiplications per step of the search up to which REML is tried: about a second."""
@@ -59,7 +60,7 @@ def reml(sums: GroupSums, effects: Sequence[Effect]) -> Reml:
     Parameters
     ----------
     sums
-        Group sums of shape ``(1,)`` whose columns include those of all effects; a group's observations are replicates.
+        Group sums of one item whose columns include those of all effects; a group's observations are replicates.
     effects
         Effects that are known to be told apart (``design.identified_effects``).
 
@@ -77,7 +78,7 @@ def reml(sums: GroupSums, effects: Sequence[Effect]) -> Reml:
     import scipy.optimize
 
     system = _System.of(sums, effects)
-    if system.squares <= NO_VARIANCE * float(sums.products.sum()):
+    if system.squares <= NO_VARIANCE * float(sums.squares.sum()):
         raise NotEstimableError("the scores do not vary: there is no variance to split")
     start = np.array([values[0] for values in moment_equations(sums, effects).solve().values()])
     start = np.where(np.isfinite(start), start, 0.0)
@@ -171,12 +172,12 @@ class _System:
         for i, e in enumerate(effects):
             table = margins.by(e.columns)
             block, row = place[i]
-            n, left = table.n[:, 0], table.left[:, 0]
+            n, observed = table.n[:, 0], table.totals[:, 0]
             if i in inside:
-                own_sums[block, row], own_effect[block, row] = left, i
+                own_sums[block, row], own_effect[block, row] = observed, i
                 pairs.append((block, row, np.zeros_like(row), n))
             else:
-                across_sums[row], across_effect[row] = left, i
+                across_sums[row], across_effect[row] = observed, i
                 across[0, row] = across[row, 0] = n
             for j, f in enumerate(effects):
                 joint = e.columns | f.columns
@@ -190,7 +191,7 @@ class _System:
                     across[row[of_e], place[j][1][of_f]] = count
         between, touched = _local(pairs, n_blocks, own.shape[1], first)
         return cls(
-            float(total.n[0, 0]), float(total.products[0, 0]), own, between, touched, across, own_sums, across_sums,
+            float(total.n[0, 0]), float(total.squares[0, 0]), own, between, touched, across, own_sums, across_sums,
             own_effect, across_effect,
         )  # fmt: skip
 

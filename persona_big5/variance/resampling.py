@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from persona_big5.variance.cells import ILL_CONDITIONED
+from persona_big5.variance.cells import inverses
 from persona_big5.variance.design import Effect
-from persona_big5.variance.groups import Grouping, distinct_rows, summing
+from persona_big5.variance.groups import Grouping, distinct_rows, over, summing
 from persona_big5.variance.jackknife import FEWEST_LEVELS
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ class _Grouped:
         n, sums = (weights.sums(values, cells.grouping, columns) for values in (cells.counts, cells.sums))
         roots = np.sqrt(n)
         grouping = cells.grouping.coarser(columns)[0]
-        return cls(columns, grouping, roots, _over(np.ones_like(roots), roots), _over(sums, roots), weights)
+        return cls(columns, grouping, roots, over(np.ones_like(roots), roots), over(sums, roots), weights)
 
     def product(self, first: str, second: str, pair: tuple[IntArray, IntArray]) -> FloatArray:
         """Sum over copies of groups the products of two tables, by name, for s pairs of items: (B, s)."""
@@ -244,7 +244,7 @@ class _Design:
         if asked_once:  # the equation of the runs is then that of the cells
             columns.append(frozenset(cells.grouping.columns))
         names = ("", *(effect.name for effect in effects), "run")
-        means = _over(*(weights.total(values, cells.grouping) for values in (cells.sums, cells.counts)))
+        means = over(*(weights.total(values, cells.grouping) for values in (cells.sums, cells.counts)))
         grouped = tuple(_Grouped.of(cells, one, weights) for one in columns)
         return cls(names, grouped, asked_once, means, cells, weights)
 
@@ -290,9 +290,9 @@ class _Design:
                     known[joint] = weights.total(squares * over_roots, e.grouping)
                 matrix[..., row, column] = known[joint]
         if not self.asked_once:
-            once, other = (_over(both, self.cells.counts[:, items]) for items in pair)
+            once, other = (over(both, self.cells.counts[:, items]) for items in pair)
             matrix[..., -1, -1] = weights.total(both - once - other + once * other, self.cells.grouping)
-        return _inverse(matrix)
+        return inverses(matrix)
 
     def _squares(self, columns: frozenset[str], joint: frozenset[str], pair: tuple[IntArray, IntArray]) -> FloatArray:
         """Sum within groups of ``columns`` over groups of ``joint`` the products of their numbers of answers."""
@@ -316,7 +316,7 @@ def _of_pairs(
     yield "pooled", _covariance(*(weights.total(part, cells.grouping) for part in (both, *sums, products)))
     respondents, _, add = cells.grouping.coarser(respondent_columns)
     number, total = add(cells.counts), add(cells.sums)
-    means = _over(total, number)
+    means = over(total, number)
     known = ((number[:, i] > 0) & (number[:, j] > 0)).astype(np.float64)
     left, right = means[:, i] * known, means[:, j] * known
     yield "means", _covariance(*(weights.total(part, respondents) for part in (known, left, right, left * right)))
@@ -332,19 +332,4 @@ def _of_pairs(
 
 def _covariance(n: FloatArray, left: FloatArray, right: FloatArray, products: FloatArray) -> FloatArray:
     free = np.where(n > 1, n - 1, np.nan)
-    return np.asarray((products - _over(left * right, n)) / free)
-
-
-def _over(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    """Divide where there is anything to divide by; 0 elsewhere."""
-    return np.asarray(np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0))
-
-
-def _inverse(matrix: FloatArray) -> FloatArray:
-    """Inverses of many matrices, NaN where one is singular."""
-    scale = np.abs(matrix).max(axis=-1)
-    scaled = matrix / np.where(scale > 0, scale, 1.0)[..., None]
-    sound = (scale > 0).all(axis=-1) & (np.abs(np.linalg.det(scaled)) * ILL_CONDITIONED > 1)
-    scaled[~sound] = np.eye(matrix.shape[-1])
-    inverse = np.linalg.inv(scaled) / np.where(sound[..., None], scale, np.nan)[..., None, :]
-    return np.asarray(inverse)
+    return np.asarray((products - over(left * right, n)) / free)

@@ -163,6 +163,10 @@ def test_factor_of_a_sample_is_near_the_planted_one_and_the_projection():
     assert indefinite.variance == pytest.approx(found.variance, abs=1e-5)
     with pytest.raises(NotEstimableError, match="cannot be told from content"):
         acquiescence_factor(C, np.ones(24), scale)
+    alone = np.zeros((len(keyed), len(keyed)))
+    alone[0, 0] = 1.0
+    with pytest.raises(NotEstimableError, match=f"1 of {len(keyed)} items vary at all"):
+        acquiescence_factor(alone, keyed, scale)
 
 
 def five_unrelated_scales(keys, agreeing=0.0, seed=3):

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from persona_big5.variance.cells import Cells, CovarianceEquations
 from persona_big5.variance.design import Effect, Facet
-from persona_big5.variance.groups import codes_of, sums_of_scores
 from persona_big5.variance.levels import level_effects
 from persona_big5.variance.moments import moment_equations
+from persona_big5.variance.sums import sums_of_scores
+from persona_big5.variance.tables import codes_of
 
 COLUMNS = ["llm", "persona"]
 EFFECTS = level_effects([Facet("llm"), Facet("persona")])
@@ -61,6 +62,33 @@ def test_the_diagonal_is_the_variance_components(seed, missing, offset):
     for name, variances in alone.items():
         np.testing.assert_allclose(np.diag(found[name]), variances, rtol=0, atol=1e-7)
         np.testing.assert_array_equal(found[name], found[name].T)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), drop=st.floats(0, 0.3))
+def test_off_the_diagonal_is_half_of_what_the_variance_of_a_sum_exceeds_those_of_its_items(seed, drop):
+    random = np.random.default_rng(seed)
+    codes = crossed(4, 6, 3)
+    codes = codes[(random.random(len(codes)) >= drop) | (np.arange(len(codes)) < 36)]
+    scores = random.normal(size=(len(codes), 4)) + random.normal(size=(4, 4))[codes[:, 0]]
+    found = solved(scores, codes)
+    sums = scores[:, :, None] + scores[:, None, :]
+    of_sums = moment_equations(sums_of_scores(sums.reshape(-1, 16), codes, COLUMNS), EFFECTS).solve()
+    for name, matrix in found.items():
+        alone = np.diag(matrix)
+        expected = (of_sums[name].reshape(4, 4) - alone[:, None] - alone) / 2
+        np.testing.assert_allclose(matrix, expected, rtol=0, atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("numbers", [1, 500])
+def test_cells_laid_out_a_chunk_at_a_time_give_the_same(monkeypatch, numbers):
+    random = np.random.default_rng(4)
+    codes = crossed(4, 6, 3)
+    scores = np.where(random.random((len(codes), 5)) < 0.2, np.nan, random.normal(size=(len(codes), 5)))
+    whole = solved(scores, codes)
+    monkeypatch.setattr("persona_big5.variance.cells._CHUNK", numbers)
+    for name, matrix in solved(scores, codes).items():
+        np.testing.assert_allclose(matrix, whole[name], rtol=0, atol=1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize("once", [False, True])

@@ -8,8 +8,8 @@ import scipy.stats
 
 from persona_big5.variance.components import component_table, shares
 from persona_big5.variance.design import Effect
-from persona_big5.variance.groups import sums_of_scores
 from persona_big5.variance.jackknife import Replicates, cell_variance, interval, leave_one_out, resampled_facets
+from persona_big5.variance.sums import sums_of_scores
 
 
 def leave_outs_of_mean(values):

@@ -1,4 +1,4 @@
-"""Levels left out all at once give what a table without their rows gives; blocks give what the whole gives."""
+"""Levels left out all at once give what a table without their rows gives; blocks of rows what the whole gives."""
 
 from __future__ import annotations
 
@@ -9,26 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from persona_big5.errors import DataError
-from persona_big5.variance import covariance, groups
-from persona_big5.variance.covariance import (
-    effect_covariance,
-    level_covariances,
-    means_covariance,
-    pooled_covariance,
-    respondent_covariance,
-)
+from persona_big5.variance import groups
 from persona_big5.variance.design import Effect, Facet, crossing, identified_effects
-from persona_big5.variance.groups import (
-    Grouping,
-    add_up,
-    all_distinct,
-    cross_sums,
-    distinct_rows,
-    runs_by_items,
-    sums_of_scores,
-)
-from persona_big5.variance.levels import level_effects
+from persona_big5.variance.groups import Grouping, all_distinct, distinct_rows
 from persona_big5.variance.moments import moment_equations, without_each_level
+from persona_big5.variance.sums import add_up, sums_of_scores
+from persona_big5.variance.tables import runs_by_items
 
 CELL = ["a", "b"]
 
@@ -53,14 +39,13 @@ def test_each_level_left_out_equals_the_table_without_it(seed, drop, missing):
     codes, scores = table(seed, drop=drop)
     scores = holed(scores, seed, missing)
     effects = crossing([Facet("a"), Facet("b")])
-    for sums in (sums_of_scores(scores, codes[:, :2], CELL), cross_sums(scores, codes[:, :2], CELL)):
-        at_once = without_each_level(sums, effects, CELL)
-        for column, facet in enumerate(CELL):
-            for level in range(codes[:, column].max() + 1):
-                alone = moment_equations(sums.without(facet, level), effects)
-                matrix = np.broadcast_to(at_once[facet].matrix[:, :, level], alone.matrix.shape)
-                np.testing.assert_allclose(matrix, alone.matrix, rtol=0, atol=1e-9)
-                np.testing.assert_allclose(at_once[facet].sums[:, level], alone.sums, rtol=0, atol=1e-9)
+    at_once = without_each_level(sums_of_scores(scores, codes[:, :2], CELL), effects, CELL)
+    for column, facet in enumerate(CELL):
+        for level in range(codes[:, column].max() + 1):
+            rest = codes[:, column] != level
+            alone = moment_equations(sums_of_scores(scores[rest], codes[rest, :2], CELL), effects)
+            np.testing.assert_allclose(at_once[facet].matrix[:, :, level], alone.matrix, rtol=0, atol=1e-9)
+            np.testing.assert_allclose(at_once[facet].sums[:, level], alone.sums, rtol=0, atol=1e-9)
 
 
 @settings(max_examples=15, deadline=None)
@@ -77,7 +62,9 @@ def test_items_left_out_of_runs_that_share_a_session(seed):
     for facet in ("a", "b", "item"):
         at_once = without_each_level(sums, kept, [facet])[facet]
         for level in range(codes[:, columns.index(facet)].max() + 1):
-            alone = moment_equations(sums.without(facet, level), kept)
+            rest = sums.grouping.levels[:, columns.index(facet)] != level
+            own = add_up(sums.grouping.levels[rest], columns, sums.n[rest], sums.totals[rest], None)
+            alone = moment_equations(own, kept)
             np.testing.assert_allclose(at_once.matrix[:, :, level], alone.matrix, rtol=0, atol=1e-9)
             np.testing.assert_allclose(at_once.sums[:, level], alone.sums, rtol=0, atol=1e-9)
 
@@ -117,25 +104,6 @@ def test_groupings_of_nothing_and_of_no_column():
     assert [len(part) for part in distinct_rows(np.zeros((0, 2), dtype=int))] == [0, 0]
     assert distinct_rows(np.zeros((3, 0), dtype=int))[1].shape == (1, 0)
     assert len(Grouping(["a"], np.array([[1], [2]])).coarser([]).grouping) == 1
-
-
-@pytest.mark.parametrize("missing", [0.0, 0.2])
-@pytest.mark.parametrize("numbers", [1, 150, 1 << 22])
-def test_covariances_in_blocks_of_pairs_equal_those_of_all_pairs_at_once(monkeypatch, missing, numbers):
-    codes, _ = table(5, sizes=(4, 5, 4))
-    scores = holed(np.random.default_rng(6).normal(size=(len(codes), 7)) + 5, 7, missing)
-    effects = level_effects([Facet("a"), Facet("b")])
-    monkeypatch.setattr(covariance, "NUMBERS_AT_ONCE", numbers)
-    found = level_covariances(scores, codes[:, :2], CELL, CELL, effects)
-    cells = cross_sums(scores, codes[:, :2], CELL)
-    separated = respondent_covariance(cells, CELL)
-    expected = effect_covariance(moment_equations(cells, effects))
-    del expected["residual"]
-    expected |= {"pooled": pooled_covariance(cells), "means": means_covariance(cells, CELL)}
-    expected |= {"respondent": separated.respondent, "run": separated.run}
-    assert set(found) == set(expected)
-    for name, matrix in expected.items():
-        np.testing.assert_allclose(found[name], matrix, rtol=0, atol=1e-10, err_msg=name)
 
 
 def test_runs_by_items_lays_a_long_table_out():

@@ -10,25 +10,16 @@ import pytest
 import scipy.stats
 
 from persona_big5.errors import NotEstimableError
-from persona_big5.variance.covariance import (
-    effect_covariance,
-    level_covariances,
-    means_by_group,
-    means_covariance,
-    pairwise_covariance,
-    pooled_covariance,
-    respondent_covariance,
-    run_covariance,
-    split_run_covariance,
-)
+from persona_big5.variance.covariance import cross_covariance, level_covariances, means_by_group
 from persona_big5.variance.design import Facet
-from persona_big5.variance.groups import codes_of, cross_sums, sums_of_scores
 from persona_big5.variance.jackknife import Replicates, cell_variance, interval, leave_one_out
 from persona_big5.variance.levels import level_components, level_effects
-from persona_big5.variance.moments import moment_equations
 from persona_big5.variance.robustness import robustness
+from persona_big5.variance.sums import sums_of_scores
+from persona_big5.variance.tables import codes_of
 
 FACETS = (Facet("llm"), Facet("persona"))
+CELL = ["llm", "persona"]
 
 
 @pytest.fixture(scope="module")
@@ -46,38 +37,36 @@ def reference(shared):
     }
 
 
+def split_runs(scores, respondent, odd):
+    n = respondent.max() + 1
+    return cross_covariance(*(means_by_group(scores[part], respondent[part], n) for part in (odd, ~odd)))
+
+
 def test_matrices_by_level_equal_reference(two_level, reference):
     frame, scores, codes = two_level
-    cells = cross_sums(scores, codes, ["llm", "persona"])
-    found = respondent_covariance(cells, ["llm", "persona"])
-    np.testing.assert_allclose(found.run, reference["S_within"], atol=1e-8)
-    np.testing.assert_allclose(found.respondent, reference["S_between_corrected"], atol=1e-8)
-    np.testing.assert_allclose(means_covariance(cells, ["llm", "persona"]), reference["S_cellmeans"], atol=1e-8)
-    assert found.runs_per_respondent == 10
-    effects = effect_covariance(moment_equations(cells, level_effects(FACETS)))
-    np.testing.assert_allclose(effects["llm"], reference["model_component"], atol=1e-8)
-    np.testing.assert_allclose(effects["persona"], reference["persona_component"], atol=1e-8)
-    np.testing.assert_allclose(effects["llm:persona"], reference["persona_x_model_component"], atol=1e-8)
-    respondent = codes[:, 0] * 60 + codes[:, 1]
+    found = level_covariances(scores, codes, CELL, CELL, level_effects(FACETS))
+    for level, name in (
+        ("run", "S_within"),
+        ("respondent", "S_between_corrected"),
+        ("means", "S_cellmeans"),
+        ("llm", "model_component"),
+        ("persona", "persona_component"),
+        ("llm:persona", "persona_x_model_component"),
+    ):
+        np.testing.assert_allclose(found[level], reference[name], rtol=0, atol=1e-8, err_msg=level)
+    np.testing.assert_allclose(found["pooled"], np.cov(scores.T), rtol=0, atol=1e-10)
     odd = (frame["run"] % 2 == 1).to_numpy()
-    np.testing.assert_allclose(split_run_covariance(scores, respondent, odd), reference["S_split_run"], atol=1e-8)
-    np.testing.assert_allclose(pooled_covariance(cells), np.cov(scores.T), atol=1e-10)
     np.testing.assert_allclose(
-        pairwise_covariance(means_by_group(scores, respondent, 480)), reference["S_cellmeans"], atol=1e-8
+        split_runs(scores, codes[:, 0] * 60 + codes[:, 1], odd), reference["S_split_run"], rtol=0, atol=1e-8
     )
 
 
 def test_variances_are_the_diagonals_of_the_matrices(two_level):
     _, scores, codes = two_level
-    matrices = effect_covariance(moment_equations(cross_sums(scores, codes, ["llm", "persona"]), level_effects(FACETS)))
+    matrices = level_covariances(scores, codes, CELL, CELL, level_effects(FACETS))
     split = level_components(scores, codes, FACETS)
-    for effect, residual in (
-        ("llm", "llm"),
-        ("persona", "persona"),
-        ("llm:persona", "llm:persona"),
-        ("run", "residual"),
-    ):
-        np.testing.assert_allclose(split.by_item[effect], np.diag(matrices[residual]), atol=1e-10)
+    for effect in ("llm", "persona", "llm:persona", "run"):
+        np.testing.assert_allclose(split.by_item[effect], np.diag(matrices[effect]), rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +87,7 @@ def test_intraclass_correlations_equal_those_of_statsby(shared, two_level, unit,
 
 def test_matrices_and_components_are_one_computation(two_level):
     _, scores, codes = two_level
-    matrices = level_covariances(scores, codes, ["llm", "persona"], ["llm", "persona"], level_effects(FACETS))
+    matrices = level_covariances(scores, codes, CELL, CELL, level_effects(FACETS))
     split = level_components(scores, codes, FACETS)
     for name, component in split.components.items():
         assert component.estimate_raw == pytest.approx(np.trace(matrices[name]) / scores.shape[1], abs=1e-12), name
@@ -108,15 +97,14 @@ def test_missing_answers_are_paired_off_not_filled(two_level):
     _, scores, codes = two_level
     random = np.random.default_rng(3)
     holed = np.where(random.random(scores.shape) < 0.1, np.nan, scores)[:, :4]
-    found = respondent_covariance(cross_sums(holed, codes, ["llm", "persona"]), ["llm", "persona"]).run
+    found = level_covariances(holed, codes, CELL, CELL, [])
+    alone = level_covariances(holed[:, :2], codes, CELL, CELL, [])
+    whole = level_covariances(scores[:, :4], codes, CELL, CELL, [])
     rows = np.isfinite(holed[:, :2]).all(axis=1)
-    alone = respondent_covariance(cross_sums(holed[rows, :2], codes[rows], ["llm", "persona"]), ["llm", "persona"]).run
-    assert found[0, 1] == pytest.approx(alone[0, 1], abs=1e-10)
-    np.testing.assert_allclose(
-        found,
-        respondent_covariance(cross_sums(scores[:, :4], codes, ["llm", "persona"]), ["llm", "persona"]).run,
-        atol=0.05,
-    )
+    np.testing.assert_allclose(found["pooled"][0, 1], np.cov(holed[rows, :2].T)[0, 1], rtol=0, atol=1e-10)
+    for level in ("run", "respondent", "means"):
+        np.testing.assert_allclose(found[level][:2, :2], alone[level], rtol=0, atol=1e-10, err_msg=level)
+        np.testing.assert_allclose(found[level], whole[level], rtol=0, atol=0.05, err_msg=level)
 
 
 def read_runs(path):
@@ -205,9 +193,11 @@ def test_answers_that_never_change_are_not_called_reliable(seed):
 
 
 def test_one_respondent_has_no_matrix_between_respondents():
-    cells = cross_sums(np.random.default_rng(0).normal(size=(5, 3)), np.zeros((5, 1), dtype=int), ["persona"])
+    scores = np.random.default_rng(0).normal(size=(5, 3))
     with pytest.raises(NotEstimableError, match="one respondent"):
-        respondent_covariance(cells, ["persona"])
+        level_covariances(scores, np.zeros((5, 1), dtype=int), ["persona"], ["persona"], [])
+    with pytest.raises(NotEstimableError, match="every cell was asked once"):
+        level_covariances(scores, np.arange(5)[:, None], ["persona"], ["persona"], [])
 
 
 def draw(random, variances, n_llms=8, n_personas=60, runs=5, n_items=8):
@@ -255,18 +245,21 @@ def test_respondents_asked_unequally_often_equal_the_moment_equations():
     random = np.random.default_rng(13)
     persona = np.repeat(np.arange(7), [2, 5, 1, 3, 8, 2, 4])
     scores = random.normal(size=(25, 3)) + random.normal(size=(7, 3))[persona]
-    cells = cross_sums(scores, persona[:, None], ["persona"])
-    found = respondent_covariance(cells, ["persona"])
-    effects = effect_covariance(moment_equations(cells, level_effects([Facet("persona")])))
-    np.testing.assert_allclose(found.respondent, effects["persona"], rtol=0, atol=1e-12)
-    np.testing.assert_allclose(found.run, effects["residual"], rtol=0, atol=1e-12)
-    assert found.runs_per_respondent == pytest.approx((25 - 123 / 25) / 6, abs=1e-12)
+    found = level_covariances(scores, persona[:, None], ["persona"], ["persona"], level_effects([Facet("persona")]))
+    sizes = np.bincount(persona)
+    means = means_by_group(scores, persona, 7)
+    deviations, spread = scores - means[persona], means - scores.mean(axis=0)
+    run = deviations.T @ deviations / (25 - 7)
+    n0 = (25 - (sizes**2).sum() / 25) / 6  # of runs per respondent, weighted
+    np.testing.assert_allclose(found["run"], run, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found["respondent"], ((spread.T * sizes) @ spread / 6 - run) / n0, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found["persona"], found["respondent"], rtol=0, atol=1e-12)
 
 
 def test_runs_are_pooled_over_the_cells_where_both_items_are_there():
     scores = np.array([[1.0, 1], [3, 2], [2, np.nan], [4, np.nan], [5, 3], [9, 7]])
-    cells = cross_sums(scores, np.array([[0], [0], [1], [1], [2], [2]]), ["persona"])
-    np.testing.assert_allclose(run_covariance(cells), [[4, 4.5], [4.5, 4.25]], rtol=0, atol=1e-12)
+    found = level_covariances(scores, np.array([[0], [0], [1], [1], [2], [2]]), ["persona"], ["persona"], [])
+    np.testing.assert_allclose(found["run"], [[4, 4.5], [4.5, 4.25]], rtol=0, atol=1e-12)
 
 
 def test_respondents_without_answers_are_left_out_of_split_runs():
@@ -276,12 +269,12 @@ def test_respondents_without_answers_are_left_out_of_split_runs():
     holed = scores.copy()
     holed[respondent == 3, 1] = np.nan
     rest = respondent != 3
-    without = split_run_covariance(scores[rest], respondent[rest], run[rest] % 2 == 1)
-    found = split_run_covariance(holed, respondent, run % 2 == 1)
+    without = split_runs(scores[rest], respondent[rest], run[rest] % 2 == 1)
+    found = split_runs(holed, respondent, run % 2 == 1)
     assert found[1, 1] == pytest.approx(without[1, 1], abs=1e-12)
-    assert found[0, 0] == pytest.approx(split_run_covariance(scores, respondent, run % 2 == 1)[0, 0], abs=1e-12)
+    assert found[0, 0] == pytest.approx(split_runs(scores, respondent, run % 2 == 1)[0, 0], abs=1e-12)
     with pytest.raises(NotEstimableError, match="fewer than 3 respondents have both odd and even runs"):
-        split_run_covariance(scores[:8], respondent[:8], run[:8] % 2 == 1)
+        split_runs(scores[:8], respondent[:8], run[:8] % 2 == 1)
 
 
 def test_an_item_that_cannot_be_split_is_undefined_and_spoils_no_other():

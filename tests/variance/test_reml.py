@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from persona_big5.errors import NotEstimableError
 from persona_big5.variance import parse_facets, variance_components
 from persona_big5.variance.design import Effect, crossing, identified_effects
-from persona_big5.variance.groups import add_up, codes_of
 from persona_big5.variance.reml import _System, reml
+from persona_big5.variance.sums import add_up
+from persona_big5.variance.tables import codes_of
 
 CELL_RUNS = "item,run/model:persona"
 
