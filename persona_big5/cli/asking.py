@@ -1,4 +1,4 @@
-"""Commands for asking and keeping: run, status, sql, import, export, rescore."""
+"""Commands for asking and keeping: run, status, sql, export, rescore."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from persona_big5.cli.mapping import parse_mapping
+from persona_big5.cli.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +31,6 @@ def register(app: typer.Typer) -> None:
     app.command()(run)
     app.command()(status)
     app.command()(sql)
-    app.command("import")(import_file)
     app.command()(export)
     app.command()(rescore)
 
@@ -65,7 +64,7 @@ def run(
     except KeyboardInterrupt:
         typer.echo(f"interrupted; every answer so far is kept, and the same command goes on with {database}", err=True)
         raise typer.Exit(_INTERRUPTED) from None
-    typer.echo(_printable(str(summary)))
+    typer.echo(printable(str(summary)))
     if summary.stopped == "interrupted":
         typer.echo("interrupted; the same command goes on from here", err=True)
         raise typer.Exit(_INTERRUPTED)
@@ -80,7 +79,7 @@ def status(db: Database) -> None:
     """
     from persona_big5.store import status as read_status
 
-    typer.echo(_printable(str(read_status(db))))
+    typer.echo(printable(str(read_status(db))))
 
 
 def sql(
@@ -99,26 +98,6 @@ def sql(
         typer.echo(json.dumps({"columns": columns, "rows": _strict(rows)}, allow_nan=False))
     else:
         _print_table(columns, rows)
-
-
-def import_file(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Long or wide table: CSV, Parquet or JSON lines.")],
-    db: Annotated[Path, typer.Option(help="Database to take it into; created where missing.")],
-    mapping: Annotated[
-        list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="Which column holds a field; repeatable.")
-    ] = None,
-) -> None:
-    """Take answers that others collected into a database; the same file twice adds nothing.
-
-    Example: persona-big5 import answers.csv --db results/theirs/study.duckdb --map llm=engine --map score=rating
-    """
-    from persona_big5.store import import_answers
-    from persona_big5.store.longtable import read_long
-
-    frame = read_long(file, parse_mapping(mapping))
-    typer.echo(_printable(str(import_answers(frame, db, file.name))))
-    for note in frame.attrs["notes"]:
-        typer.echo(_printable(note))
 
 
 def export(
@@ -199,7 +178,7 @@ def _plain_lines() -> Callable[[Progress], None]:
 def _detail(progress: Progress) -> str:
     rate = progress.done / max(progress.seconds, 1e-9)
     dropped = f", dropped: {', '.join(progress.dropped)}" if progress.dropped else ""
-    return _printable(f"{rate:.1f}/s, {progress.cost:.4f} USD{dropped}")
+    return printable(f"{rate:.1f}/s, {progress.cost:.4f} USD{dropped}")
 
 
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -212,12 +191,7 @@ def _print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> No
 
 
 def _cell(value: object) -> str:
-    return "" if value is None else _printable(str(value).replace("\n", "\\n"))
-
-
-def _printable(text: str) -> str:
-    """Return text without the characters by which a reply could drive the terminal."""
-    return "".join(character if character.isprintable() or character in "\n\t" else "\ufffd" for character in text)
+    return "" if value is None else printable(str(value).replace("\n", "\\n"))
 
 
 def _strict(value: Any) -> Any:  # noqa: ANN401  (any type of DuckDB)

@@ -1,0 +1,160 @@
+"""Commands that take in what others published: import-questionnaire and import."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from persona_big5.cli.mapping import parse_mapping
+from persona_big5.cli.printable import printable
+from persona_big5.errors import DataError, PersonaBig5Error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from persona_big5.questionnaire.formats import Composed
+
+_UNKNOWN = "unknown"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to the program."""
+    app.command("import-questionnaire")(import_questionnaire)
+    app.command("import")(import_file)
+
+
+def import_questionnaire(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A published instrument's own file.")],
+    format_name: Annotated[
+        str | None, typer.Option("--format", metavar="FORMAT", help="Its format; default: found by its structure.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="F.yaml", help="Where to write; a folder where the file holds several. Default: here."),
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="The source's licence, or unknown; asked for on a terminal.")
+    ] = None,
+    citation: Annotated[
+        str | None, typer.Option(help="How the source is cited, or unknown; asked for on a terminal.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Of several, import this one; repeatable.")
+    ] = None,
+    scale_column: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Of a table: group items by this column, for example facet.")
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL|LABEL", help="Options from 1 up, in place of those that the file states."),
+    ] = None,
+) -> None:
+    """Turn a published instrument's own file into a questionnaire or personas of ours; say what was not carried over.
+
+    Example: persona-big5 import-questionnaire mpi_120.csv --licence MIT --citation unknown --out mpi-120.yaml
+    """
+    from persona_big5.questionnaire.formats import PublishedQuestionnaire, compose, from_labels, published_in
+
+    published = published_in(file, format_name, scale_column)
+    stated = next((one.citation for one in published if isinstance(one, PublishedQuestionnaire) and one.citation), None)
+    kept = {"licence": _asked("licence", licence), "citation": _asked("citation", citation or stated)}
+    options = from_labels(labels) if labels else None
+    composed = _chosen([compose(one, source=file.name, options=options, **kept) for one in published], only, file)
+    for one, target in zip(composed, _targets(composed, out, file), strict=True):
+        typer.echo(printable(_write(one, target)))
+        for remark in one.remarks:
+            typer.echo(printable(f"  - {remark}"))
+
+
+def _asked(what: str, given: str | None) -> str:
+    """Return what was given or, on a terminal, typed."""
+    if given is None and sys.stdin.isatty():
+        given = str(typer.prompt(f"{what.capitalize()} of the source ({_UNKNOWN} if you cannot find out)"))
+    if given is None or not given.strip():
+        raise PersonaBig5Error(
+            f"say the source's {what} with --{what} TEXT, or --{what} {_UNKNOWN}; it is kept in the file"
+        )
+    return given.strip()
+
+
+def _chosen(composed: list[Composed], only: Sequence[str] | None, file: Path) -> list[Composed]:
+    from persona_big5.specfile import did_you_mean
+
+    if not only:
+        return composed
+    known = [one.id for one in composed]
+    for name in only:
+        if name not in known:
+            raise DataError(f"{file}: holds no '{name}'{did_you_mean(name, known)}")
+    return [one for one in composed if one.id in only]
+
+
+def _targets(composed: list[Composed], out: Path | None, file: Path) -> list[Path]:
+    """Return where each is written: the file named or, in the folder named or here, one named by its id."""
+    names = [f"{one.id}.yaml" for one in composed]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(f"{file}: more than one of its questionnaires would be {repeated[0]}; rename them in the file")
+    is_file = out is not None and out.suffix in {".yaml", ".yml"}
+    if is_file and len(composed) > 1:
+        ids = ", ".join(one.id for one in composed[:20])
+        raise DataError(
+            f"{file}: holds {len(composed)} questionnaires ({ids}); give --out a folder, or choose with --only"
+        )
+    targets = [out] if is_file and out is not None else [(out or Path()) / name for name in names]
+    if existing := [target for target in targets if target.exists()]:
+        raise DataError(f"{existing[0]} exists and is left as it is; give another --out")
+    return targets
+
+
+def _write(composed: Composed, target: Path) -> str:
+    """Write a file that our own loader takes, whole or not at all; return what was written in words."""
+    unfinished = target.with_name(target.name + ".unfinished")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(composed.text, encoding="utf-8")
+        said = _checked(unfinished)
+        unfinished.replace(target)
+    except OSError as error:
+        raise DataError(f"{target} cannot be written ({error.strerror or error})") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return f"{target}: {said}"
+
+
+def _checked(path: Path) -> str:
+    from persona_big5.questionnaire import read_questionnaire
+    from persona_big5.specfile import open_spec
+    from persona_big5.study import read_personas
+
+    if "personas" in open_spec(path).data:
+        return f"{len(read_personas(path))} personas"
+    questionnaire = read_questionnaire(path)
+    reversed_items = sum(item.key == -1 for item in questionnaire.items)
+    norms = f", {len(questionnaire.norms)} norms" if questionnaire.norms else ""
+    return (
+        f"{len(questionnaire.items)} items in {len(questionnaire.scales)} scales, {reversed_items} reversed{norms}; "
+        f"licence {questionnaire.licence}"
+    )
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Long or wide table: CSV, Parquet or JSON lines.")],
+    db: Annotated[Path, typer.Option(help="Database to take it into; created where missing.")],
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="Which column holds a field; repeatable.")
+    ] = None,
+) -> None:
+    """Take answers that others collected into a database; the same file twice adds nothing.
+
+    Example: persona-big5 import answers.csv --db results/theirs/study.duckdb --map llm=engine --map score=rating
+    """
+    from persona_big5.store import import_answers
+    from persona_big5.store.longtable import read_long
+
+    frame = read_long(file, parse_mapping(mapping))
+    typer.echo(printable(str(import_answers(frame, db, file.name))))
+    for note in frame.attrs["notes"]:
+        typer.echo(printable(note))

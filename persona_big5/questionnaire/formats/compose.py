@@ -1,0 +1,255 @@
+"""Published questionnaires and personas written as YAML files of ours, with what was left out said at the top."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from persona_big5.errors import DataError
+from persona_big5.questionnaire.formats.naming import slug
+from persona_big5.questionnaire.formats.published import PublishedPersonas, PublishedQuestionnaire, Remarks
+from persona_big5.questionnaire.formats.stated import AGREE, Options
+from persona_big5.questionnaire.model import ITEM, LETTERS, OPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from persona_big5.questionnaire.formats.published import Published, PublishedItem
+
+NEUTRAL_WORDING = "How far do you agree that this describes you?\n\n{item}"
+UNDEFINED = "The source does not say."
+
+_EXCEL_ESCAPE = re.compile(r"_x[0-9A-Fa-f]{4}_")
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>|&[a-z]{2,8};|&#\d+;")
+_Item = tuple[str, str, int, str, str]
+"""Id, scale, key, text and response scale."""
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A YAML file of ours: its id, its text, and what was left out or put in."""
+
+    id: str
+    text: str
+    remarks: tuple[str, ...]
+
+
+def compose(published: Published, *, source: str, licence: str, citation: str, options: Options | None) -> Composed:
+    """Write one published questionnaire or set of personas as YAML.
+
+    Parameters
+    ----------
+    published
+        As a reader of its format found it.
+    source, licence, citation
+        Where it comes from; kept in the file.
+    options
+        Response options that the user states; None takes the source's, or five of agreement where it has none.
+
+    Raises
+    ------
+    DataError
+        No item is left.
+    """
+    if isinstance(published, PublishedPersonas):
+        return _personas(published, source, licence, citation)
+    return _questionnaire(published, source, licence, citation, options)
+
+
+def _questionnaire(
+    published: PublishedQuestionnaire, source: str, licence: str, citation: str, stated: Options | None
+) -> Composed:
+    remarks = published.remarks.copy()
+    name = slug(published.name, "questionnaire")
+    fallback = stated or published.options or AGREE
+    scale_ids = _scale_ids((item.scale for item in published.items), remarks)
+    response_scales = _ResponseScales()
+    items: list[_Item] = []
+    for item, text in _distinct(published.items, fallback, remarks):
+        identifier = _item_id(name, item.id, len(items) + 1)
+        asked_by = response_scales.name_of(item.options or fallback)
+        items.append((identifier, scale_ids[item.scale], item.key, text, asked_by))
+    if not items:
+        why = "; ".join(remarks.lines()) or "it has none"
+        raise DataError(f"{source}: no item of {published.name} is left ({why})")
+    if stated is None and published.options is None and any(item.options is None for item in published.items):
+        remarks.say("the source states no options: five from 'Strongly disagree' to 'Strongly agree' are put in")
+    wordings = _wordings(published.wordings, remarks)
+    used = {scale for _, scale, *_ in items}
+    scales = {id_: original for original, id_ in scale_ids.items() if id_ in used}
+    remarks.say("the source does not define its scales: write `high`, `low` and `not`")
+    lines = [
+        *_head(published.name, source, remarks),
+        f"questionnaire: {quoted(name)}",
+        "version: 1",
+        f"licence: {quoted(licence)}",
+        f"citation: {quoted(citation)}",
+        "response_scales:",
+        *(f"  {id_}: {_flow(one)}" for id_, one in response_scales.written()),
+        "wordings:",
+        *(f"  {id_}: {quoted(text)}" for id_, text in wordings.items()),
+        "scales:",
+        *(f"  {quoted(id_)}: {_flow(_poles(original))}" for id_, original in scales.items()),
+        "items:",
+        *(_item_line(*item) for item in _unique_ids(items, remarks)),
+    ]
+    norms = [norm for norm in published.norms if scale_ids.get(norm.scale) in used]
+    if norms:
+        lines += ["norms:", *(f"  - {_flow({**asdict(norm), 'scale': scale_ids[norm.scale]})}" for norm in norms)]
+    return Composed(name, "\n".join(lines) + "\n", tuple(remarks.lines()))
+
+
+def _personas(published: PublishedPersonas, source: str, licence: str, citation: str) -> Composed:
+    if not published.personas:
+        raise DataError(f"{source}: no persona is left ({'; '.join(published.remarks.lines())})")
+    head = [*_head(published.name, source, published.remarks), f"# Licence: {_one_line(licence)}"]
+    lines = [*head, f"# Citation: {_one_line(citation)}", "personas:"]
+    for persona in published.personas:
+        first, *rest = (f"{key}: {quoted(value)}" for key, value in persona.items())
+        lines += [f"  - {first}", *(f"    {field}" for field in rest)]
+    if published.open_items:
+        lines += ["open_items:", *(f"  - {quoted(text)}" for text in published.open_items)]
+    return Composed(published.name, "\n".join(lines) + "\n", tuple(published.remarks.lines()))
+
+
+class _ResponseScales:
+    """Distinct sets of options, each under a name."""
+
+    def __init__(self) -> None:
+        self._names: dict[Options, str] = {}
+
+    def name_of(self, options: Options) -> str:
+        return self._names.setdefault(options, f"options-{len(self._names) + 1}")
+
+    def written(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for options, name in self._names.items():
+            yield name, {"values": list(options.values), "labels": list(options.labels)}
+
+
+def _distinct(
+    items: Iterable[PublishedItem], fallback: Options, remarks: Remarks
+) -> Iterator[tuple[PublishedItem, str]]:
+    """Yield items with their cleaned texts; what has no text, or the text and options of another, is left out."""
+    seen: dict[tuple[str, Options], PublishedItem] = {}
+    for number, item in enumerate(items, start=1):
+        label = item.id or f"number {number}"
+        text = _cleaned(item.text)
+        if text != item.text.strip():
+            remarks.add("texts cleaned of control characters", label)
+        if _TAG.search(text):
+            remarks.add("texts with HTML, kept as they are", label)
+        if not text:
+            remarks.add("items left out, as they have no text", label)
+            continue
+        first = seen.setdefault((text, item.options or fallback), item)
+        if first is item:
+            yield item, text
+        elif first.scale == item.scale:
+            remarks.add("items left out, as their text stands earlier", label)
+        else:
+            remarks.add("items left out, as their text stands on another scale earlier", f"{label} ({item.scale})")
+
+
+def _cleaned(text: str) -> str:
+    text = _EXCEL_ESCAPE.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(one for one in text if one in "\n\t" or unicodedata.category(one) not in {"Cc", "Cs", "Cn"}).strip()
+
+
+def _scale_ids(names: Iterable[str], remarks: Remarks) -> dict[str, str]:
+    """Ids of the scales by name; names that differ in capitals and blanks only are one scale."""
+    ids: dict[str, str] = {}
+    taken: dict[str, str] = {}
+    for name in names:
+        if name in ids:
+            continue
+        folded = " ".join(name.casefold().split())
+        id_ = slug(name, f"scale-{len(taken) + 1}")
+        if folded in taken:
+            remarks.add("scales taken as one with another of the same letters", name)
+        else:
+            number = 1
+            while id_ in taken.values():
+                number += 1
+                id_ = f"{slug(name, 'scale')}-{number}"
+        ids[name] = taken.setdefault(folded, id_)
+    return ids
+
+
+def _item_id(questionnaire: str, id_: str | None, number: int) -> str:
+    """Return the source's own id where it can be one of ours; a bare number gets the questionnaire's name before it."""
+    if id_ is None:
+        return f"{questionnaire}-{number}"
+    if id_.isdecimal() and id_.isascii():
+        return f"{questionnaire}-{id_}"
+    return id_ if _ID.fullmatch(id_) else f"{questionnaire}-{slug(id_, str(number))}"
+
+
+def _unique_ids(items: Iterable[_Item], remarks: Remarks) -> Iterator[_Item]:
+    taken: set[str] = set()
+    for id_, scale, key, text, response_scale in items:
+        given, number = id_, 1
+        while given in taken:
+            number += 1
+            given = f"{id_}-{number}"
+        if given != id_:
+            remarks.add("items whose id stands earlier, given another", f"{id_} → {given}")
+        taken.add(given)
+        yield given, scale, key, text, response_scale
+
+
+def _wordings(texts: Iterable[str], remarks: Remarks) -> dict[str, str]:
+    usable: dict[str, None] = {}
+    for text in texts:
+        template = _cleaned(text)
+        bare = template.replace(ITEM, "", 1).replace(LETTERS, "", 1).replace(OPTIONS, "", 1)
+        if "{" in bare or "}" in bare:
+            remarks.say("a wording with braces of its own is not carried over")
+        else:
+            usable[template] = None
+    if not usable:
+        remarks.say("the source has no wording around its items that can be used: a neutral one of ours is put in")
+        usable[NEUTRAL_WORDING] = None
+    return {chr(ord("a") + number): text for number, text in enumerate(usable)}
+
+
+def _poles(name: str) -> dict[str, str]:
+    return {"high": name, "low": f"The opposite of {name}.", "not": UNDEFINED}
+
+
+def _item_line(id_: str, scale: str, key: int, text: str, response_scale: str) -> str:
+    return "  - " + _flow({"id": id_, "scale": scale, "key": key, "text": text, "response_scale": response_scale})
+
+
+def _head(name: str, source: str, remarks: Remarks) -> list[str]:
+    """Comment lines on where the file comes from, and on what differs from there."""
+    lines = [f"{name}, imported from {source}."]
+    return [f"# {_one_line(line)}" for line in lines + [f"- {line}" for line in remarks.lines()]]
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
+
+
+def _flow(values: Mapping[str, Any]) -> str:
+    return "{" + ", ".join(f"{key}: {_value(value)}" for key, value in values.items()) + "}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(one) for one in value) + "]"
+    return f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def quoted(text: str) -> str:
+    """Return a text as a double-quoted scalar, so that no reader of YAML takes it for anything else."""
+    if all(one.isprintable() or one in "\n\t" for one in text):
+        return json.dumps(text, ensure_ascii=False)
+    return str(yaml.safe_dump(text, default_style='"', allow_unicode=True, width=10**9)).strip()

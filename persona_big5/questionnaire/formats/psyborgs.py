@@ -1,0 +1,94 @@
+"""PsyBORGS' admin sessions: measures with items and scales, and the texts put before and after an item."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from persona_big5.errors import DataError
+from persona_big5.questionnaire.formats.llm_personality import options_by_value
+from persona_big5.questionnaire.formats.published import PublishedItem, PublishedQuestionnaire, Remarks
+from persona_big5.questionnaire.formats.shape import expect, part
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from persona_big5.questionnaire.formats.stated import Options
+
+_MOST_WORDINGS = 12
+
+
+def recognises(data: object) -> bool:
+    """Tell whether JSON is an admin session."""
+    return isinstance(data, dict) and {"measures", "response_scales"} <= data.keys()
+
+
+def read(path: Path, data: object) -> list[PublishedQuestionnaire]:
+    """Read each measure as a questionnaire; its wordings are the pairs of preamble and postamble that its scales name.
+
+    An item on several scales stays with the first, a scale with several response scales takes its first.
+
+    Raises
+    ------
+    DataError
+        A part is missing, of another type, or names something that the file does not have.
+    """
+    session = expect(data, dict, str(path))
+    measures = part(session, "measures", dict, str(path))
+    return [_measure(session, str(id_), record, f"{path}: measures.{id_}") for id_, record in measures.items()]
+
+
+def _measure(session: dict[str, Any], name: str, record: object, place: str) -> PublishedQuestionnaire:
+    measure = expect(record, dict, place)
+    texts = part(measure, "items", dict, place)
+    remarks = Remarks()
+    items: dict[str, PublishedItem] = {}
+    pairs: dict[tuple[str, str], None] = {}
+    for scale_id, entry in part(measure, "scales", dict, place).items():
+        here = f"{place}.scales.{scale_id}"
+        scale = expect(entry, dict, here)
+        options = _options(session, scale, here, remarks)
+        reverse = set(map(str, scale.get("reverse_keyed_item_ids", [])))
+        listed = [str(item) for item in part(scale, "item_ids", list, here)]
+        if unknown := sorted({*listed, *reverse} - texts.keys()) or sorted(reverse - {*listed}):
+            raise DataError(f"{here}: names the item {unknown[0]}, which is not among its items")
+        for item in listed:
+            if item in items:
+                remarks.add("items on a second scale, which is not carried over", f"{item} ({scale_id})")
+            else:
+                text = expect(texts[item], str, f"{place}.items.{item}")
+                items[item] = PublishedItem(item, scale_id, -1 if item in reverse else 1, text, options)
+        befores, afters = (scale.get(f"item_{which}_ids", []) for which in ("preamble", "postamble"))
+        pairs.update(dict.fromkeys((str(before), str(after)) for before in befores for after in afters))
+    for item in [one for one in texts if one not in items]:
+        remarks.add("items left out, as no scale scores them", item)
+    if session.get("models"):
+        remarks.say("models are not carried over: name yours under `llms:` of a study")
+    wordings = _wordings(session, [*pairs], remarks)
+    return PublishedQuestionnaire(name, tuple(items.values()), wordings=wordings, remarks=remarks)
+
+
+def _options(session: dict[str, Any], scale: dict[str, Any], place: str, remarks: Remarks) -> Options:
+    listed = part(scale, "response_scale_ids", list, place)
+    scales = part(session, "response_scales", dict, "response_scales")
+    if not listed or listed[0] not in scales:
+        raise DataError(f"{place}.response_scale_ids: names no response scale of this file")
+    if len(listed) > 1:
+        remarks.say(f"response scales other than the first of each scale are not carried over: {', '.join(listed[1:])}")
+    here = f"response_scales.{listed[0]}"
+    return options_by_value(part(expect(scales[listed[0]], dict, here), "response_choices", dict, here), here)
+
+
+def _wordings(session: dict[str, Any], pairs: list[tuple[str, str]], remarks: Remarks) -> tuple[str, ...]:
+    if len(pairs) > _MOST_WORDINGS:
+        remarks.say(
+            f"{len(pairs)} pairs of preamble and postamble are not carried over (more than {_MOST_WORDINGS}; they join "
+            "personas with phrasings): write the personas as personas, and phrasings under `wordings:`"
+        )
+        return ()
+    before, after = (session.get(f"item_{which}", {}) for which in ("preambles", "postambles"))
+    wordings = []
+    for first, last in pairs:
+        if first not in before or last not in after:
+            raise DataError(f"item_preambles or item_postambles lacks {first!r} or {last!r}")
+        wordings.append(f"{before[first]}{{item}}{after[last]}")
+    return tuple(wordings)

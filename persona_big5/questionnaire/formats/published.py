@@ -1,0 +1,90 @@
+"""What a reader of a published format finds, before it is made into a questionnaire or personas of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from persona_big5.questionnaire.formats.stated import Options
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedItem:
+    """An item as its source has it: ``scale`` by the source's name, ``key`` +1 or -1, ``id`` None where it has none."""
+
+    id: str | None
+    scale: str
+    key: Literal[1, -1]
+    text: str
+    options: Options | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedNorm:
+    """A group's mean, standard deviation and size on a scale; ``score`` as `questionnaire.model.Norm` has it."""
+
+    scale: str
+    group: str
+    mean: float
+    sd: float
+    n: int
+    score: Literal["mean", "sum"]
+
+
+@dataclass
+class Remarks:
+    """What could not be carried over, or was put in: single remarks, and things of one kind under one reason."""
+
+    said: list[str] = field(default_factory=list)
+    grouped: dict[str, list[str]] = field(default_factory=dict)
+
+    def copy(self) -> Remarks:
+        """Return these remarks, to be added to without changing them."""
+        return Remarks([*self.said], {reason: [*things] for reason, things in self.grouped.items()})
+
+    def say(self, remark: str) -> None:
+        """Add a remark on the whole file."""
+        self.said.append(remark)
+
+    def add(self, reason: str, what: str) -> None:
+        """Add one thing, for example an item's id, under a reason."""
+        self.grouped.setdefault(reason, []).append(what)
+
+    def lines(self, most: int = 20) -> list[str]:
+        """Return every remark; of one kind of thing the first ``most`` are named and the rest counted."""
+        lines = list(dict.fromkeys(self.said))
+        for reason, things in self.grouped.items():
+            more = f" and {len(things) - most:,} more" if len(things) > most else ""
+            lines.append(f"{reason} ({len(things):,}): {', '.join(things[:most])}{more}")
+        return lines
+
+
+@dataclass(frozen=True)
+class PublishedQuestionnaire:
+    """A questionnaire as its source has it.
+
+    ``options`` are those of items that have none of their own, None where the source states none. ``wordings`` hold
+    ``{item}``; without any, ours is put in. ``citation`` and ``licence`` only where the file itself gives them.
+    """
+
+    name: str
+    items: tuple[PublishedItem, ...]
+    options: Options | None = None
+    wordings: tuple[str, ...] = ()
+    norms: tuple[PublishedNorm, ...] = ()
+    citation: str | None = None
+    remarks: Remarks = field(default_factory=Remarks)
+
+
+@dataclass(frozen=True)
+class PublishedPersonas:
+    """Personas as their source has them, as fields of ours, and the open questions that it asks of them."""
+
+    name: str
+    personas: tuple[dict[str, Any], ...]
+    open_items: tuple[str, ...] = ()
+    remarks: Remarks = field(default_factory=Remarks)
+
+
+Published = PublishedQuestionnaire | PublishedPersonas

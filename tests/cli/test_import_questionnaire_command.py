@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from persona_big5.cli.main import main
+from persona_big5.questionnaire import read_questionnaire
+
+SAMPLES = Path(__file__).resolve().parents[1] / "questionnaire" / "samples"
+KEPT = ("--licence", "CC0-1.0", "--citation", "nobody")
+
+
+@pytest.fixture
+def pb5(monkeypatch, capsys, tmp_path):
+    """The program in an empty folder: arguments in, (exit code, stdout, stderr) out."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["persona-big5", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        out, err = capsys.readouterr()
+        return int(caught.value.code or 0), out, err
+
+    return call
+
+
+def test_a_questionnaire_is_written_here_and_says_what_it_lost(pb5) -> None:
+    code, out, _ = pb5("import-questionnaire", SAMPLES / "mpi.csv", *KEPT)
+    assert code == 0
+    assert out.startswith(
+        "mpi.yaml: 3 items in 2 scales, 1 reversed; licence CC0-1.0\n  - columns not carried over: label_raw"
+    )
+    questionnaire = read_questionnaire(Path("mpi.yaml"))
+    assert (questionnaire.licence, questionnaire.citation) == ("CC0-1.0", "nobody")
+    code, out, _ = pb5("check", "mpi.yaml")
+    assert code == 0
+    assert "Questionnaire mpi, version 1: 3 items" in out
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"), [((), "licence"), (("--licence", "MIT"), "citation"), (("--licence", " "), "licence")]
+)
+def test_licence_and_citation_are_asked_for(pb5, given: tuple[str, ...], missing: str) -> None:
+    code, out, err = pb5("import-questionnaire", SAMPLES / "mpi.csv", *given)
+    assert (code, out) == (2, "")
+    assert f"--{missing} TEXT, or --{missing} unknown" in err
+    assert not Path("mpi.yaml").exists()
+
+
+def test_on_a_terminal_they_are_asked_for(pb5, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("typer.prompt", lambda text: "unknown" if text.startswith("Licence") else "A book")
+    code, _, _ = pb5("import-questionnaire", SAMPLES / "mpi.csv")
+    questionnaire = read_questionnaire(Path("mpi.yaml"))
+    assert (code, questionnaire.licence, questionnaire.citation) == (0, "unknown", "A book")
+
+
+def test_a_citation_in_the_file_is_kept(pb5) -> None:
+    assert pb5("import-questionnaire", SAMPLES / "bfi_llm.json", "--licence", "unknown")[0] == 0
+    assert read_questionnaire(Path("short-llm.yaml")).citation == "A. Writer, B. Writer. 2025. A paper on short forms"
+
+
+def test_several_questionnaires_go_to_a_folder_or_one_is_chosen(pb5) -> None:
+    file = SAMPLES / "psychobench.json"
+    code, _, err = pb5("import-questionnaire", file, *KEPT, "--out", "both.yaml")
+    assert code == 2
+    assert "holds 2 questionnaires (calm, trust); give --out a folder, or choose with --only" in err
+    assert pb5("import-questionnaire", file, *KEPT, "--out", "both")[0] == 0
+    assert sorted(path.name for path in Path("both").iterdir()) == ["calm.yaml", "trust.yaml"]
+    code, out, _ = pb5("import-questionnaire", file, *KEPT, "--only", "trust", "--out", "mine.yaml")
+    assert code == 0
+    assert out.startswith("mine.yaml: 2 items in 1 scales, 1 reversed, 2 norms; licence CC0-1.0")
+    code, _, err = pb5("import-questionnaire", file, *KEPT, "--only", "trus")
+    assert code == 2
+    assert "holds no 'trus'; did you mean 'trust'?" in err
+
+
+def test_nothing_is_written_over(pb5) -> None:
+    Path("mpi.yaml").write_text("mine", encoding="utf-8")
+    code, _, err = pb5("import-questionnaire", SAMPLES / "mpi.csv", *KEPT)
+    assert code == 2
+    assert "mpi.yaml exists and is left as it is" in err
+    assert Path("mpi.yaml").read_text(encoding="utf-8") == "mine"
+
+
+def test_what_our_loader_refuses_is_not_left_behind(pb5) -> None:
+    code, _, err = pb5("import-questionnaire", SAMPLES / "mpi.csv", *KEPT, "--labels", "same|same")
+    assert code == 2
+    assert "two options have the same label" in err
+    assert list(Path().iterdir()) == []
+
+
+def test_personas_are_written_with_their_open_items(pb5) -> None:
+    code, out, _ = pb5("import-questionnaire", SAMPLES / "gardener.json", *KEPT)
+    assert code == 0
+    assert out.startswith("gardener.yaml: 2 personas\n")
+    code, out, _ = pb5("check", "gardener.yaml")
+    assert code == 0
+    assert "gardener: 2" in out
+
+
+def test_a_file_cannot_drive_the_terminal(pb5) -> None:
+    Path("esc.csv").write_text("id,text,scale,key\na,\x1b[31mred,S,1\n\x1b[2J,I hum.,S\x1b]0;,1\n", encoding="utf-8")
+    code, out, err = pb5("import-questionnaire", "esc.csv", *KEPT)
+    assert code == 0
+    assert "\x1b" not in out + err
+    assert [item.text for item in read_questionnaire(Path("esc.yaml")).items] == ["[31mred", "I hum."]
