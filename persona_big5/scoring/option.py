@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Shown = tuple[tuple[float | None, str], ...]
 """Options in displayed order as (value, label); the declined option has no value."""
 
+NO_OPTION = "no option is named"
 _READ_AT_MOST = 20_000  # characters of a reply; what comes after a runaway opening says nothing more
 _OFF_SCALE = -1  # stands for any number that is no option, beside the indices of the options shown
 OPTION_LETTERS = "abcdefghijk"
@@ -254,7 +255,7 @@ class _Reader:
 
     def _resolve(self, found: set[int], body: str) -> Reading:
         if not found:
-            return Reading("unparsable", reason="no option is named" if body else "only the question is repeated")
+            return Reading("unparsable", reason=NO_OPTION if body else "only the question is repeated")
         if len(found) > 1:
             return Reading("unparsable", reason="more than one option is named")
         index = found.pop()

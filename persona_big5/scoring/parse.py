@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
 from persona_big5.scoring.block import split_block
 from persona_big5.scoring.jsontext import ANSWER_KEYS, as_text, json_values
 from persona_big5.scoring.keys import score_of
+from persona_big5.scoring.mark import led_letter
 from persona_big5.scoring.number import read_number, read_points
-from persona_big5.scoring.option import Reading, Shown, is_option, read_option
+from persona_big5.scoring.option import NO_OPTION, Reading, Shown, is_option, read_option
 from persona_big5.scoring.probability import NoScore, expected_score
 from persona_big5.store import Answer
 from persona_big5.store.records import FROM_LOG_PROBABILITIES
 from persona_big5.study import asked_administrations, shown_options
+from persona_big5.study.messages import is_lettered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,6 +153,8 @@ def _read_item(text: str, session: Session, administration: Administration, *, c
             reading = _read_one(text, lambda said: read_points(said, scale.values[-1], shown, statement))
         case _:
             reading = _read_one(text, *_option_readers(shown, statement))
+            if scale.kind != "options" and reading.reason == NO_OPTION and is_lettered(session):
+                reading = _read_letter(text, shown)
     if cut:
         reading = (
             _if_cut(reading, text, shown)
@@ -163,6 +168,15 @@ def _read_item(text: str, session: Session, administration: Administration, *, c
 
 def _option_readers(shown: Shown, statement: str) -> tuple[_Read, _Outright]:
     return (lambda said: read_option(said, shown, statement), lambda said: is_option(said, shown))
+
+
+def _read_letter(text: str, shown: Shown) -> Reading:
+    """Read the letter that a sentence leads to, in a reply that names no option by its text."""
+    letters = ascii_uppercase[: sum(value is not None for value, _ in shown)]
+    letter = led_letter(text, letters)
+    if letter is None:
+        return Reading("unparsable", reason=NO_OPTION)
+    return Reading("answered", shown[letters.index(letter)][0])
 
 
 def _read_free(text: str, *, cut: bool) -> Reading:

@@ -208,6 +208,11 @@ def shown_order(session: Session, administration: Administration) -> list[int]:
     return order
 
 
+def is_lettered(session: Session) -> bool:
+    """Whether the session's wording marks options by letters from the top."""
+    return LETTERS in session.questionnaire.wordings[session.wording]
+
+
 def shown_value(value: float) -> str:
     """Return an option's value as it is shown: whole numbers without a decimal point."""
     return str(int(value)) if value.is_integer() else str(value)
@@ -218,8 +223,8 @@ def _question(session: Session, administrations: Sequence[Administration]) -> st
     kind = administrations[0].response_scale.kind
     if kind == "open":
         return template.replace(ITEM, administrations[0].item.text)
-    mark: Mark = "letter" if LETTERS in template or kind == "split" else "number"
-    options = LETTERS if LETTERS in template else OPTIONS
+    mark: Mark = "letter" if is_lettered(session) or kind == "split" else "number"
+    options = LETTERS if is_lettered(session) else OPTIONS
     if options not in template:
         template += f"\n\n{options}"
     if session.layout == "block":

@@ -1,13 +1,16 @@
-"""Questionnaires whose items are answered otherwise than by shared options: what is right, and what is said when not."""
+"""Questionnaires whose items are answered otherwise than by shared options, right ones and wrong ones."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from persona_big5.errors import SpecError
 from persona_big5.questionnaire import Questionnaire, read_questionnaire
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEAD = """\
 questionnaire: mine
@@ -25,6 +28,9 @@ scales:
   warm: {high: h, low: l, not: n}
 items:
 """
+AIMS = "options: [{text: a, scale: calm}, {text: b, scale: warm}]"
+ACTIONS = "options: [{text: a, key: -1, reason: R}, {text: b, key: 0.5}]"
+STATEMENTS = "options: [{text: a, scale: calm}, {text: b, scale: warm, key: -1}]"
 LINE = HEAD.count("\n") + 1
 
 
@@ -46,9 +52,9 @@ def test_every_kind_is_read_and_knows_its_ends(tmp_path: Path) -> None:
             tmp_path,
             "id: i1, key: -1, text: T, response_scale: agree",
             "id: i2, key: -1, text: T, response_scale: chance, probe: D1",
-            "id: i3, key: 1, text: T, response_scale: points, options: [{text: a, scale: calm}, {text: b, scale: warm}]",
-            "id: i4, key: 1, text: T, response_scale: action, options: [{text: a, key: -1, reason: R}, {text: b, key: 0.5}]",
-            "id: i5, key: 1, text: T, response_scale: closer, options: [{text: a, scale: calm}, {text: b, scale: warm, key: -1}]",
+            f"id: i3, key: 1, text: T, response_scale: points, {AIMS}",
+            f"id: i4, key: 1, text: T, response_scale: action, {ACTIONS}",
+            f"id: i5, key: 1, text: T, response_scale: closer, {STATEMENTS}",
             "id: i6, key: 1, text: T, response_scale: reply",
         )
     )
@@ -70,14 +76,20 @@ def test_every_kind_is_read_and_knows_its_ends(tmp_path: Path) -> None:
     ("scale", "text"),
     [
         ("{values: [1], labels: [a]}", "needs 2 or more `values`, but has 1"),
-        ("{kind: number, values: [0, 1, 2], labels: [a, b, c]}", "`values` of a number are its two ends, but these are 3"),
+        (
+            "{kind: number, values: [0, 1, 2], labels: [a, b, c]}",
+            "`values` of a number are its two ends, but these are 3",
+        ),
         ("{kind: split, values: [1, 10]}", "points are split from 0 on: `values` are [0, points]"),
-        ("{kind: split, values: [0, 10], labels: [a, b]}", "a response scale of kind split has no `labels`: each item has its own"),
+        (
+            "{kind: split, values: [0, 10], labels: [a, b]}",
+            "a response scale of kind split has no `labels`: each item has its own",
+        ),
         ("{kind: choice, values: [0, 1]}", "a response scale of kind choice has no `values`: its scores are fixed"),
         ("{kind: pair, labels: [a, b]}", "a response scale of kind pair has no `labels`: each item has its own"),
         ("{kind: open, decline: Pass}", "a free reply needs no `decline`: whoever would rather not answer says so"),
     ],
-)  # fmt: skip
+)
 def test_a_response_scale_gives_what_its_kind_needs(tmp_path: Path, scale: str, text: str) -> None:
     head = HEAD.replace("{values: [1, 2], labels: [Little, Much]}", scale)
     path = write(tmp_path, "id: i1, key: 1, text: T, response_scale: chance", head=head)
@@ -85,29 +97,61 @@ def test_a_response_scale_gives_what_its_kind_needs(tmp_path: Path, scale: str, 
 
 
 @pytest.mark.parametrize(
-    ("item", "place", "text"),
+    ("scale", "options", "place", "text"),
     [
-        ("key: 1, response_scale: agree, options: [{text: a}]", "options", "an item of kind options has no `options` of its own"),
-        ("key: 1, response_scale: points", "options", "an item of kind split has 2 `options`, but this one has 0"),
-        ("key: 1, response_scale: action, options: [{text: a}]", "options", "an item of kind choice has 2 to 10 `options`, but this one has 1"),
-        ("key: -1, response_scale: reply", "key", "must be 1 in an item of kind open, whose score is not reversed"),
-        ("key: 1, response_scale: action, options: [{text: a}, {text: A, key: 0}]", "options", "options differ in their texts, of one line each"),
-        ("key: 1, response_scale: action, options: [{text: a}, {text: b}]", "options", "every action has a key of its own, from -1 to 1"),
-        ("key: 1, response_scale: action, options: [{text: a}, {text: b, key: 2}]", "options[1].key", "must be 1.0 or less, but is 2"),
-        ("key: 1, response_scale: action, options: [{text: a, scale: warm}, {text: b, key: 0}]", "options[0].scale", "an action speaks for the scale of its item and names none"),
-        ("key: 1, response_scale: closer, options: [{text: a, scale: calm}, {text: b, scale: warn}]", "options[1].scale", "must name the scale of this file that it speaks for; did you mean 'warm'?"),
-        ("key: 1, response_scale: closer, options: [{text: a}, {text: b, scale: warm}]", "options[0].scale", "must name the scale of this file that it speaks for"),
-        ("key: 1, response_scale: closer, options: [{text: a, scale: calm, key: 0.5}, {text: b, scale: warm}]", "options[0].key", "must be 1 or -1, but is 0.5"),
-        ("key: 1, response_scale: points, options: [{text: a, scale: calm, key: -1}, {text: b, scale: warm}]", "options[0].key", "an aim has no key but 1, and this is -1"),
+        ("agree", "[{text: a}]", "options", "an item of kind options has no `options` of its own"),
+        ("points", "[]", "options", "an item of kind split has 2 `options`, but this one has 0"),
+        ("action", "[{text: a}]", "options", "an item of kind choice has 2 to 10 `options`, but this one has 1"),
+        ("action", "[{text: a}, {text: A, key: 0}]", "options", "options differ in their texts, of one line each"),
+        ("action", "[{text: a}, {text: b}]", "options", "every action has a key of its own, from -1 to 1"),
+        ("action", "[{text: a}, {text: b, key: 2}]", "options[1].key", "must be 1.0 or less, but is 2"),
+        (
+            "action",
+            "[{text: a, scale: warm}, {text: b, key: 0}]",
+            "options[0].scale",
+            "an action speaks for the scale of its item and names none",
+        ),
+        (
+            "closer",
+            "[{text: a, scale: calm}, {text: b, scale: warn}]",
+            "options[1].scale",
+            "must name the scale of this file that it speaks for; did you mean 'warm'?",
+        ),
+        (
+            "closer",
+            "[{text: a}, {text: b, scale: warm}]",
+            "options[0].scale",
+            "must name the scale of this file that it speaks for",
+        ),
+        (
+            "closer",
+            "[{text: a, scale: calm, key: 0.5}, {text: b, scale: warm}]",
+            "options[0].key",
+            "must be 1 or -1, but is 0.5",
+        ),
+        (
+            "points",
+            "[{text: a, scale: calm, key: -1}, {text: b, scale: warm}]",
+            "options[0].key",
+            "an aim has no key but 1, and this is -1",
+        ),
     ],
-)  # fmt: skip
-def test_options_fit_how_their_item_is_answered(tmp_path: Path, item: str, place: str, text: str) -> None:
-    assert problems(write(tmp_path, f"id: i1, text: T, {item}")) == [(f"items[0].{place}", text)]
+)
+def test_options_fit_how_their_item_is_answered(
+    tmp_path: Path, scale: str, options: str, place: str, text: str
+) -> None:
+    path = write(tmp_path, f"id: i1, key: 1, text: T, response_scale: {scale}, options: {options}")
+    assert problems(path) == [(f"items[0].{place}", text)]
+
+
+def test_only_options_and_numbers_are_reversed(tmp_path: Path) -> None:
+    text = "must be 1 in an item of kind open, whose score is not reversed"
+    assert problems(write(tmp_path, "id: i1, key: -1, text: T, response_scale: reply")) == [("items[0].key", text)]
 
 
 def test_items_that_differ_in_their_options_alone_are_two_items(tmp_path: Path) -> None:
     items = [
-        f"id: i{n}, key: 1, text: T, response_scale: closer, options: [{{text: a, scale: calm}}, {{text: {other}, scale: warm}}]"
+        f"id: i{n}, key: 1, text: T, response_scale: closer, {AIMS.replace('text: b', f'text: {other}')}"
         for n, other in enumerate("bcb")
     ]
     assert problems(write(tmp_path, *items)) == [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +10,9 @@ from persona_big5.errors import SpecError
 from persona_big5.questionnaire import Item, Option, Questionnaire, ResponseScale, Scale
 from persona_big5.study import load_study, plan, session_messages
 from persona_big5.study.model import AdministrationDesign
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SCALES = {
     "chance": ResponseScale(
@@ -127,8 +130,10 @@ administration: {design}
         (
             "number, values: [0, 1], labels: [a, b]",
             "{layout: block}",
-            "'q' has items of kind number, and a block shows one list of options for all its items; "
-            "use layout isolated or conversation",
+            (
+                "'q' has items of kind number, and a block shows one list of options for all its items; "
+                "use layout isolated or conversation"
+            ),
         ),
         (
             "open",
