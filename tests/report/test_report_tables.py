@@ -91,6 +91,69 @@ def test_loadings_are_sorted_by_scale_and_key_and_raw_ones_have_the_sign_of_the_
     assert list(strongest) == sorted(strongest)
 
 
+def test_ends_of_intervals_turn_with_reversed_items(folder):
+    findings = load_findings(folder)
+    level = "respondent"
+    known = tables.scale_and_key(findings, list(tables.loadings(findings, level).index))
+    assert set(known["keyed"]) == {1.0, -1.0}
+    written = findings.value("factors", level, "loading_ci")
+    for raw_direction in (False, True):
+        loadings = tables.loadings(findings, level, raw_direction=raw_direction)
+        low, high = tables.loading_ends(findings, level, raw_direction=raw_direction)
+        assert low.index.equals(loadings.index)
+        assert low.columns.equals(loadings.columns)
+        assert (low <= high).all(axis=None)
+        for item, key in known["keyed"].items():
+            ends = [
+                np.array(written[end][item])[[int(name[1:]) - 1 for name in low.columns]] for end in ("low", "high")
+            ]
+            expected = [-ends[1], -ends[0]] if raw_direction and key < 0 else ends
+            np.testing.assert_array_equal([low.loc[item], high.loc[item]], expected)
+
+
+def test_votes_and_halves_are_those_of_the_analysis(folder):
+    findings = load_findings(folder)
+    counts = tables.factor_counts(findings).set_index("key")
+    for level, entry in findings.document["retention"].items():
+        if entry is None:
+            assert level not in counts.index
+            continue
+        for vote in tables.VOTES:
+            told = counts.loc[level, vote]
+            assert np.isnan(told) if entry[vote] is None else told == entry[vote]
+        assert counts.loc[level, "halves"] == entry["halves"]
+
+
+def test_congruences_list_every_part_with_its_null_and_lowest(folder):
+    findings = load_findings(folder)
+    replication = findings.value("replication")
+    found = tables.congruences(findings)
+    both = found[found["what"] == "neither llms nor personas shared"]
+    part = replication["split_half"]["personas_and_llm_families"]
+    assert both["phi"].tolist() == part["phi"]
+    assert both["null"].tolist() == part["null_phi_95"]
+    families = found[found["what"] == "one llm family against the others"]
+    assert families["low"].tolist() == replication["by_llm_family"]["phi_lowest"]
+    assert tables.congruences(Findings(folder=None, document={"reasons": {}}, truth=None)).empty
+
+
+def test_correlations_without_item_noise_stand_beside_the_others(folder):
+    findings = load_findings(folder)
+    pairs = tables.scale_pairs(findings)
+    entry = findings.value("correlations", "respondent", "disattenuated")
+    assert pairs["disattenuated", "r"].iloc[0] == entry["matrix"][0][1]
+    assert pairs["disattenuated", "low"].iloc[0] == entry["ci_low"][0][1]
+
+
+def test_signs_of_style_are_those_of_the_analysis(folder):
+    findings = load_findings(folder)
+    signs = tables.response_style(findings).set_index("scale")
+    warm = findings.value("style", "warm")
+    assert signs.loc["warm", "share_of_variance"] == warm["acquiescence"]["share_of_variance"]
+    assert signs.loc["warm", "infrequency"] == warm["infrequency"]["mean"]
+    assert signs.loc["warm", "inconsistency"] == warm["inconsistency"]["ratio"]
+
+
 def test_what_is_missing_is_grouped_by_reason_and_what_is_not_built_is_one_list(folder):
     findings = load_findings(folder)
     missing = tables.missing(findings)

@@ -50,13 +50,13 @@ def _scales_of(found: dict[str, Any]) -> str:
     own = found["levels"].get("respondent")
     if own is None or own.get("factor_correlations") is None or len(own["factors"]) < 2:
         return ""
-    names, matrix = own["factors"], own["factor_correlations"]
-    frame = pd.DataFrame(matrix, columns=names).assign(scale=names)
+    names = {f"{place}": name for place, name in enumerate(own["factors"])}  # a scale may be called anything
+    frame = pd.DataFrame(own["factor_correlations"], columns=list(names)).assign(scale=own["factors"])
     return details(
         "Correlations of the scales in this model",
         table(
             frame,
-            {"scale": "", **{name: name for name in names}},
+            {"scale": "", **names},
             "",
             "Between respondents, run noise and noise of items taken out. Above about .85 two scales are hardly two.",
             formats=dict.fromkeys(names, short),

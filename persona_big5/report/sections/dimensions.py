@@ -95,6 +95,6 @@ def _halves(findings: Findings) -> str:
         figures.halves(findings),
         "Does the number hold in half of the respondents?",
         "Each row: in how many random halves each number of factors is found, each half against worlds of its own "
-        "size. A number to rely on has nearly all halves in one cell.",
+        f"size; n is that of the table above. A number to rely on has nearly all halves in one cell. {PAIRWISE}",
         f"Heatmap of the numbers of factors in random halves; {spoken}.",
     )

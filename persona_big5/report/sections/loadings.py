@@ -8,7 +8,7 @@ import pandas as pd
 
 from persona_big5.report import figures, tables
 from persona_big5.report.fragments import Fragment, details, figure, paragraph, table
-from persona_big5.report.words import LEVELS, MINUS, PAIRWISE, short, with_interval
+from persona_big5.report.words import LEVELS, MINUS, PAIRWISE, count, short, with_interval
 
 if TYPE_CHECKING:
     from persona_big5.report.findings import Findings
@@ -108,7 +108,8 @@ def _intervals(findings: Findings) -> str:
         f"How sure the loadings are ({LEVELS.get(level, level).lower()}).",
         "Points: loadings, reversed items turned round; lines: 95 % interval over llms and personas drawn anew, every "
         "draw turned to the same factors. Filled where the interval leaves out 0. A factor is clear where its own "
-        "scale's intervals are short and all others cross 0.",
+        f"scale's intervals are short and all others cross 0. n = {count(findings.value('retention', level, 'n'))}. "
+        f"{PAIRWISE}",
         "Loadings of every item on every factor with their intervals; the numbers are in the table below.",
     )
 

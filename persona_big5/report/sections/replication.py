@@ -8,7 +8,7 @@ import pandas as pd
 
 from persona_big5.report import figures, tables
 from persona_big5.report.fragments import Fragment, details, figure, paragraph, table
-from persona_big5.report.words import LEVELS, count, p_value, percent, short
+from persona_big5.report.words import LEVELS, PAIRWISE, count, p_value, percent, short
 
 if TYPE_CHECKING:
     from persona_big5.report.findings import Findings
@@ -43,7 +43,8 @@ def show_replication(findings: Findings) -> Fragment:
             "splits; lines reach down to the 5th percentile (families: to the lowest). Crosses: what 95 % of chance "
             "results stay below, when items change place. From .85 factors are fairly similar, from .95 "
             "equal (grey lines). Parts that share neither llms nor personas are the strongest evidence for traits; "
-            f"runs of the same respondents are none. Level: {LEVELS.get(level, level).lower()}.",
+            f"runs of the same respondents are none. Level: {LEVELS.get(level, level).lower()}. "
+            f"n = {count(findings.n_respondents)} respondents. {PAIRWISE}",
             f"Congruence of factors between parts; {spoken}.",
         ),
         _families(findings),
