@@ -34,7 +34,7 @@ def test_list_names_all_that_is_shipped(pb5) -> None:
     code, out, _ = pb5("list")
     assert code == 0
     assert "broad-five: version 1, 40 items in 5 scales, wordings a, b, c" in out
-    assert "  placebo: placebo-1, placebo-2, placebo-3\n" in out
+    assert "  placebo: placebo-1, placebo-2, placebo-3, placebo-4, placebo-5, placebo-6\n" in out
     for kind in ("questionnaires", "studies"):
         assert all(path.stem in out for path in shipped(kind))
 
@@ -156,7 +156,8 @@ def test_check_knows_each_kind_of_file_by_its_top_key(pb5) -> None:
     (five,) = [path for path in shipped("questionnaires") if path.stem == "broad-five"]
     assert "warmth: 8 items (4 keyed +, 4 keyed -)" in pb5("check", str(five))[1]
     assert " personas\n" in pb5("check", str(shipped("personas")[0]))[1]
-    assert "  neutral: 0 turns" in pb5("check", str(shipped("contexts")[0]))[1]
+    (neutral,) = [path for path in shipped("contexts") if path.stem == "neutral"]
+    assert "  neutral: 0 turns" in pb5("check", str(neutral))[1]
 
 
 def test_check_shows_all_problems_and_exits_with_2(pb5, tmp_path: Path) -> None:

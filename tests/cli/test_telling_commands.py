@@ -16,7 +16,7 @@ STUDY = """\
 study: demo
 seed: 5
 questionnaires: [broad-five]
-personas: [none, group:theatrical, group:professional]
+personas: [none, fog-oracle, stage-villain, triage-nurse, math-tutor, ledger-auditor]
 runs: 2
 llms:
   - {id: aspen, name: simulated/aspen}

@@ -94,7 +94,7 @@ max_cost: 20
 """,
     )
     assert [one.id for one in study.questionnaires] == ["broad-five", "mine"]
-    assert [one.id for one in study.personas] == ["none", "placebo-1", "placebo-2", "placebo-3", "bard"]
+    assert [one.id for one in study.personas] == ["none", *(f"placebo-{k}" for k in range(1, 7)), "bard"]
     assert [one.id for one in study.contexts] == ["neutral", "talk"]
     assert study.llms[0].variants[1] == Variant(
         id="tuned", name="hosted_vllm/tuned", recipe="r", training_seed=1, tags=("narrow",)
