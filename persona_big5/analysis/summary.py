@@ -99,7 +99,7 @@ def _run_to_persona(document: dict[str, Any]) -> list[str]:
     p = ratio.get("p_equal_one")
     apart = "" if p is None else f", {'differs' if p < P_EQUAL else 'cannot be told'} from 1 (p {_p(p)})"
     return _point_of(
-        "  run : persona", f"{ratio['estimate']:.2f}{between}{apart}; at 1 two askings differ as two personas do"
+        "  run : persona", f"{ratio['estimate']:.2f}{between}{apart}; 1: two askings differ as two personas do"
     )
 
 
@@ -156,15 +156,15 @@ def _style(document: dict[str, Any]) -> list[str]:
     whole = (document["style"] or {}).get("all") or {}
     said = []
     if (agreeing := whole.get("acquiescence")) is not None and agreeing["share_of_variance"] is not None:
-        said.append(f"agreeing with everything is {_percent(agreeing['share_of_variance'])} of respondents' variance")
+        said.append(f"agreeing with everything is {_percent(agreeing['share_of_variance'])} of their variance")
     before, after = (
         (document["retention"].get(level) or {}).get("parallel_analysis")
         for level in ("respondent", "respondent_without_style")
     )
     if before is not None and after is not None:
-        said.append(f"{before} dimensions before agreement is taken out, {after} after")
+        said.append(f"{before} dimensions with it, {after} without")
     if (r := whole.get("r_positive_negative")) is not None:
-        said.append(f"r(positive, negative items) {r:.2f}")
+        said.append(f"r(+,-) {r:.2f}")
     return _point_of("Response style", "; ".join(said) or document["reasons"].get("style", "nothing is known of it"))
 
 
