@@ -6,7 +6,7 @@ import re
 from textwrap import wrap
 from typing import Any
 
-WIDTH = 108
+WIDTH = 110
 MOST_NAMED = 12
 MOST_LINES = 8
 """Factors, scales and warnings that are shown; more are counted."""
@@ -99,7 +99,7 @@ def _run_to_persona(document: dict[str, Any]) -> list[str]:
     p = ratio.get("p_equal_one")
     apart = "" if p is None else f", {'differs' if p < P_EQUAL else 'cannot be told'} from 1 (p {_p(p)})"
     return _point_of(
-        "  run : persona", f"{ratio['estimate']:.2f}{between}{apart}; 1: two askings differ as two personas do"
+        "  run : persona", f"{ratio['estimate']:.2f}{between}{apart}; 1: askings differ as personas do"
     )
 
 
@@ -156,7 +156,7 @@ def _style(document: dict[str, Any]) -> list[str]:
     whole = (document["style"] or {}).get("all") or {}
     said = []
     if (agreeing := whole.get("acquiescence")) is not None and agreeing["share_of_variance"] is not None:
-        said.append(f"agreeing with everything is {_percent(agreeing['share_of_variance'])} of their variance")
+        said.append(f"agreement is {_percent(agreeing['share_of_variance'])} of their variance")
     before, after = (
         (document["retention"].get(level) or {}).get("parallel_analysis")
         for level in ("respondent", "respondent_without_style")

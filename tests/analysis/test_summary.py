@@ -25,7 +25,7 @@ def test_one_page_leads_with_the_verdict_and_holds_every_finding(two_traits):
     lines = page.splitlines()
     assert lines[0] == f"Verdict: {two_traits['verdict']['code']}"
     assert len(lines) <= 62
-    assert max(map(len, lines)) <= WIDTH + 2
+    assert max(map(len, lines)) <= WIDTH
     joined = " ".join(page.split())
     assert all(" ".join(reason.split()) in joined for reason in two_traits["verdict"]["reasons"])
     assert two_traits["replication"]["reading"] in joined
