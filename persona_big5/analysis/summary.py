@@ -98,9 +98,7 @@ def _run_to_persona(document: dict[str, Any]) -> list[str]:
     between = "" if None in ends else f" ({ends[0]:.2f} to {ends[1]:.2f})"
     p = ratio.get("p_equal_one")
     apart = "" if p is None else f", {'differs' if p < P_EQUAL else 'cannot be told'} from 1 (p {_p(p)})"
-    return _point_of(
-        "  run : persona", f"{ratio['estimate']:.2f}{between}{apart}; 1: askings differ as personas do"
-    )
+    return _point_of("  run : persona", f"{ratio['estimate']:.2f}{between}{apart}; 1: askings differ as personas do")
 
 
 def _dimensions(document: dict[str, Any]) -> list[str]:
