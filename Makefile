@@ -34,11 +34,12 @@ demo-llm: .venv/.installed-smollm ## the same with a real, very small llm on thi
 test: .venv/.installed-dev ## install the dev tools and run the tests
 	$(BIN)/python -m pytest
 
-check: .venv/.installed-dev ## ruff, mypy --strict, import layers
+check: .venv/.installed-dev ## ruff, mypy --strict, import layers, rules of item writing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/persona-big5 check questionnaires/*.yaml questionnaires/personas/*.yaml questionnaires/contexts/*.yaml
 
 simulate: .venv/.installed-dev ## structure, verdicts and intervals on worlds whose truth is known: make simulate WORLDS=40
 	$(BIN)/python -m benchmarks.simulate $(WORLDS)

@@ -15,7 +15,8 @@ from persona_big5.errors import PersonaBig5Error, SpecError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from persona_big5.questionnaire import Questionnaire
+    from persona_big5.errors import Problem
+    from persona_big5.questionnaire import Kind, Questionnaire
     from persona_big5.study import Study
     from persona_big5.study.estimates import Prices
 
@@ -66,15 +67,34 @@ def new(
 
 
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A study, questionnaire, persona or context file.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="A study, questionnaire, persona or context file.")
+    ],
     db: Annotated[
         Path | None, typer.Option(help="A study's database, to say what is still open; default: the one it has.")
     ] = None,
 ) -> None:
     """Validate a study, a questionnaire, personas or contexts; say what a study will take. Asks nothing.
 
+    Questionnaires and personas are held against the rules of item writing as well; breaches in your own are warnings.
+
     Example: persona-big5 check my-survey.yaml
     """
+    problems: list[Problem] = []
+    for file in files:
+        try:
+            warnings, report = _checked(file, db)
+        except SpecError as error:
+            problems += error.problems
+            continue
+        found = f"{len(warnings)} warning{'s' * (len(warnings) > 1)}" if warnings else "no problems"
+        typer.echo("\n".join([f"{file}: {found}", report, *(f"Warning: {warning}" for warning in warnings)]))
+    if problems:
+        raise SpecError(problems)
+
+
+def _checked(file: Path, db: Path | None) -> tuple[list[Problem], str]:
+    """Return warnings about a file and the report on it; raises SpecError where it cannot be used or shipped."""
     from persona_big5.specfile import did_you_mean, open_spec
 
     reports: dict[str, Callable[[Path], str]] = {
@@ -92,7 +112,26 @@ def check(
         spec.problem((), f"one of the keys study, questionnaire, personas or contexts must say what this file is{hint}")
         raise SpecError(spec.problems)
     report = reports[kind](file)
-    typer.echo(f"{file}: no problems\n{report}")
+    return _breaches(file, kind), report
+
+
+def _breaches(file: Path, kind: str) -> list[Problem]:
+    """Return breaches of the rules of writing, which are problems of what is shipped and warnings of what is not."""
+    from persona_big5.questionnaire.library import is_shipped
+    from persona_big5.questionnaire.lint import lint
+    from persona_big5.study import lint_personas
+
+    rules: dict[str, tuple[Kind, Callable[[Path], list[Problem]]]] = {
+        "questionnaire": ("questionnaires", lint),
+        "personas": ("personas", lint_personas),
+    }
+    if kind not in rules:
+        return []
+    folder, breaches_of = rules[kind]
+    found = breaches_of(file)
+    if found and is_shipped(folder, file):
+        raise SpecError(found)
+    return found
 
 
 def _study_report(file: Path, db: Path | None) -> str:

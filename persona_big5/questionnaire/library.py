@@ -25,6 +25,11 @@ def shipped(kind: Kind) -> list[Path]:
     return sorted(folder.glob("*.yaml"))
 
 
+def is_shipped(kind: Kind, path: Path) -> bool:
+    """Tell whether a file is one of the shipped ones of a kind."""
+    return path.resolve() in {file.resolve() for file in shipped(kind)}
+
+
 def is_path(reference: str) -> bool:
     """Tell whether a reference names a file (it ends in .yaml or .yml, or has a slash) and not something shipped."""
     return reference.endswith((".yaml", ".yml")) or "/" in reference

@@ -1,4 +1,4 @@
-"""What simulated llms know by heart: the shipped items and personas, recognised by their texts and by nothing else."""
+"""What simulated llms know by heart: shipped items, personas and contexts, recognised by their texts alone."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 
 from persona_big5.questionnaire import read_questionnaire, shipped
 from persona_big5.simulation.draws import uniform
-from persona_big5.study.conditions import read_personas
+from persona_big5.study.conditions import read_contexts, read_personas
 
 if TYPE_CHECKING:
-    from persona_big5.simulation.population import Population
+    from collections.abc import Sequence
 
-_DEFAULT = "default"
+    from persona_big5.simulation.population import Population
+    from persona_big5.study.model import Persona
+
+DEFAULT = "default"
+"""The persona that no persona at all, and every paraphrase of it, answers as."""
+_CONTRADICTORY = "contradictory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,13 @@ class KnownItem:
 
 @lru_cache(maxsize=10_000)
 def known_item(population: Population, text: str) -> KnownItem:
-    """Return the shipped item whose text this is, or contains; any other text gets a planted trait and a key."""
-    items = _shipped_items()
-    found = text if text in items else max((known for known in items if known in text), key=len, default=None)
+    """Return the shipped item whose text this is, or contains; any other text gets a planted trait and a key.
+
+    An item of one word is contained where the word has a line of its own: "calm" is part of many texts.
+    """
+    items, lines = _shipped_items(), text.splitlines()
+    contained = (known for known in items if known in (text if " " in known else lines))
+    found = text if text in items else max(contained, key=len, default=None)
     if found is not None:
         return items[found]
     name = (population.seed, "unknown item", text)
@@ -47,7 +56,23 @@ def persona_anchor(text: str) -> str:
 
     No persona at all is the default persona.
     """
-    return _shipped_personas().get(text.strip(), text.strip()) or _DEFAULT
+    shipped_one = _shipped_personas().get(text.strip())
+    return (text.strip() if shipped_one is None else shipped_one.paraphrase_of or shipped_one.id) or DEFAULT
+
+
+def is_contradictory(text: str) -> bool:
+    """Whether a text is that of a shipped persona with two halves."""
+    shipped_one = _shipped_personas().get(text.strip())
+    return shipped_one is not None and shipped_one.group == _CONTRADICTORY
+
+
+def known_context(said: Sequence[str]) -> str:
+    """Return the id of the shipped context that begins with most of what a user ``said``, live as canned; "" for none.
+
+    All the user's turns of that context come first in ``said``; questions asked before the present one may follow.
+    """
+    contexts = _shipped_contexts()
+    return next((contexts[tuple(said[:n])] for n in range(len(said), 0, -1) if tuple(said[:n]) in contexts), "")
 
 
 def known_value(label: str, default: float) -> float:
@@ -60,7 +85,7 @@ def _shipped_values() -> dict[str, float]:
     scales = [
         scale for path in shipped("questionnaires") for scale in read_questionnaire(path).response_scales.values()
     ]
-    return {label: value for scale in scales for label, value in zip(scale.labels, scale.values, strict=True)}
+    return {label: value for scale in scales for label, value in zip(scale.labels, scale.values, strict=bool(scale.labels))}
 
 
 @cache
@@ -70,6 +95,18 @@ def _shipped_items() -> dict[str, KnownItem]:
 
 
 @cache
-def _shipped_personas() -> dict[str, str]:
+def _shipped_personas() -> dict[str, Persona]:
     personas = [persona for path in shipped("personas") for persona in read_personas(path)]
-    return {persona.text.strip(): persona.paraphrase_of or persona.id for persona in personas if persona.text.strip()}
+    return {persona.text.strip(): persona for persona in personas if persona.text.strip()}
+
+
+@cache
+def _shipped_contexts() -> dict[tuple[str, ...], str]:
+    """Ids of contexts by what their user says; a live one that says the same as a canned one is known as that."""
+    contexts = [context for path in shipped("contexts") for context in read_contexts(path)]
+    found: dict[tuple[str, ...], str] = {}
+    for context in sorted(contexts, key=lambda one: one.mode):
+        said = tuple(turn.text for turn in context.turns if turn.role == "user")
+        if said:
+            found.setdefault(said, context.id)
+    return found

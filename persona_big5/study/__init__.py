@@ -14,6 +14,7 @@ from persona_big5.study.messages import (
     shown_options,
 )
 from persona_big5.study.model import Study
+from persona_big5.study.paraphrases import lint_personas
 from persona_big5.study.plan import Administration, Session, plan
 from persona_big5.study.summary import PlanSummary, summarise
 
@@ -27,6 +28,7 @@ __all__ = [
     "asked_administrations",
     "asked_turns",
     "block_label",
+    "lint_personas",
     "load_study",
     "plan",
     "read_contexts",

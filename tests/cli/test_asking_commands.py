@@ -14,15 +14,17 @@ from persona_big5.cli.main import main
 from persona_big5.runner import Progress
 from persona_big5.study.estimates import Range
 
-STUDY = """\
+PAIRS = ", ".join(f"pair-{k}-{side}" for k in range(1, 7) for side in "ab")
+STUDY = f"""\
 study: tiny
 seed: 3
 questionnaires: [response-style]
+items: [{PAIRS}]
 personas: [none, default]
 llms:
-  - {id: oak, name: simulated/oak}
-  - {id: elm, name: simulated/elm}
-administration: {layout: block, block_size: 12}
+  - {{id: oak, name: simulated/oak}}
+  - {{id: elm, name: simulated/elm}}
+administration: {{layout: block, block_size: 12}}
 """
 GONE = "  - {id: gone, name: hosted_vllm/gone, api_base: 'http://127.0.0.1:9/v1'}\n"
 

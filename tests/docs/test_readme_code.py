@@ -16,8 +16,8 @@ from persona_big5.study import load_study
 SURVEY = """
 study: my-survey
 seed: 1
-questionnaires: [response-style, llm-propensities]
-personas: [none, default, group:professional, group:trait-pole]
+questionnaires: [response-style, broad-five]
+personas: [none, default, triage-nurse, math-tutor, ledger-auditor, festival-host, lighthouse-keeper]
 runs: 2
 llms: [{name: simulated/aspen}, {name: simulated/basalt}]
 administration: {layout: block, block_size: 20}
@@ -41,7 +41,7 @@ def test_the_python_of_the_readme_runs(tmp_path) -> None:
     (tmp_path / "my-survey.yaml").write_text(SURVEY, encoding="utf-8")
     survey, once_there_are_answers = fenced("README.md", "python")
     asked = run(survey, tmp_path)
-    assert asked.startswith("56 calls in ")
+    assert asked.startswith("112 calls in ")
     folder = tmp_path / "results" / "my-survey"
     findings = load_findings(folder)
     assert findings.document["schema_version"] == SCHEMA_VERSION

@@ -67,8 +67,8 @@ def test_a_larger_study_asks_only_the_new_cells(tmp_path, db, endpoint):
     for change, new_calls in [
         ({"runs": 2}, CALLS),
         ({"personas": ["none", "default", "./personas.yaml"]}, 2 * 3 * N_ITEMS),
-        ({"questionnaires": ["./tiny.yaml", "response-style"]}, 2 * 5 * 12),
-        ({"llms": [*llms, loopback(endpoint.url, "other")]}, 2 * 5 * (N_ITEMS + 12)),
+        ({"questionnaires": ["./tiny.yaml", "response-style"]}, 2 * 5 * 32),
+        ({"llms": [*llms, loopback(endpoint.url, "other")]}, 2 * 5 * (N_ITEMS + 32)),
     ]:
         more |= change
         summary = run_study(make_study(tmp_path, **({"llms": llms} | more)), db)
