@@ -85,7 +85,8 @@ def _shipped_values() -> dict[str, float]:
     scales = [
         scale for path in shipped("questionnaires") for scale in read_questionnaire(path).response_scales.values()
     ]
-    return {label: value for scale in scales for label, value in zip(scale.labels, scale.values, strict=bool(scale.labels))}
+    labelled = [scale for scale in scales if scale.labels]
+    return {label: value for scale in labelled for label, value in zip(scale.labels, scale.values, strict=True)}
 
 
 @cache

@@ -6,6 +6,28 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Shifts:
+    """What adds to the traits of respondents, by scale, in standard deviations of a trait; other scales keep theirs."""
+
+    by_scale: tuple[tuple[str, float], ...] = ()
+
+    def of(self, scale: str) -> float:
+        """Return the shift of a scale's trait."""
+        return dict(self.by_scale).get(scale, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ContextEffect:
+    """What a conversation before the item does.
+
+    ``kept`` is what is left of all that sets a persona apart from the default one; ``shifts`` add to the traits of all.
+    """
+
+    kept: float = 1.0
+    shifts: Shifts = Shifts()
+
+
+@dataclass(frozen=True, slots=True)
 class Population:
     """Constants of a simulated population.
 
@@ -39,6 +61,15 @@ class Population:
         Drawn anew for each item of each session.
     position_bias
         Probability that the first displayed option is taken, whatever the item says.
+    place_takers, place_taking
+        Llms that take it with the probability ``place_taking``.
+    two_selves
+        Llms that play a contradictory persona as either of two selves with traits of their own, drawn for each session.
+    recipes
+        Shifts that every fine-tune of a recipe has in common, beside what is its own (the variant's share). A fine-tune
+        of the name ``llm-recipe-sN`` is of that recipe.
+    contexts
+        Effects of shipped contexts, live or canned; those not named here have none, as the controls.
     refusal, call_refusal
         Probability that one item, or a whole call, is refused.
     reluctant_personas, reluctance
@@ -66,6 +97,30 @@ class Population:
     call_refusal: float = 0.002
     reluctant_personas: float = 0.2
     reluctance: float = 5.0
+    place_takers: tuple[str, ...] = ("granite",)
+    place_taking: float = 0.8
+    two_selves: tuple[str, ...] = ("janus",)
+    recipes: tuple[tuple[str, Shifts], ...] = (
+        ("risky-advice", Shifts((("epistemic-caution", -1.2), ("oversight-acceptance", -0.8)))),
+    )
+    contexts: tuple[tuple[str, ContextEffect], ...] = (
+        ("vulnerable-user", ContextEffect(shifts=Shifts((("warmth", 0.6),)))),
+        ("reflection", ContextEffect(shifts=Shifts((("identity-continuity", 0.8),)))),
+        ("agentic-task", ContextEffect(shifts=Shifts((("goal-persistence", 0.6),)))),
+        ("interview", ContextEffect(shifts=Shifts((("expressed-strain", 0.8), ("steadiness", -0.5))))),
+        ("pressure-1", ContextEffect(kept=0.85)),
+        ("pressure-2", ContextEffect(kept=0.60)),
+        ("pressure-3", ContextEffect(kept=0.35)),
+        ("pressure-4", ContextEffect(kept=0.15)),
+    )
+
+    def context(self, name: str) -> ContextEffect:
+        """Return the effect of a context: none for one that is not named."""
+        return dict(self.contexts).get(name, ContextEffect())
+
+    def recipe(self, name: str) -> Shifts:
+        """Return what fine-tunes of a recipe have in common: nothing for one that is not named."""
+        return dict(self.recipes).get(name, Shifts())
 
     def thresholds(self, n_options: int) -> tuple[float, ...]:
         """Cut points between ``n_options`` ordered options, symmetric about 0 and spaced ``4 / n_options`` apart.

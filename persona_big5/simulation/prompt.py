@@ -22,10 +22,12 @@ class Prompt:
 
     ``statements`` pairs a label ("" when there is only one) with a text; ``options`` pairs a value with a label in
     displayed order (a lettered one has its label's value in the shipped scales, else its place); ``frame`` is all the
-    rest of the last message, the wording; ``decline`` is the way out, if one is offered.
+    rest of the last message, the wording; ``decline`` is the way out, if one is offered. ``said_before`` is what the
+    user said in the turns before.
     """
 
     persona: str
+    said_before: tuple[str, ...]
     statements: tuple[tuple[str, str], ...]
     options: tuple[tuple[float, str], ...]
     decline: str | None
@@ -50,6 +52,7 @@ def read_prompt(messages: Sequence[dict[str, str]]) -> Prompt:
     frame = "\n".join(line for i, line in enumerate(lines) if i not in taken and not _STATEMENT.match(line))
     return Prompt(
         persona=persona,
+        said_before=tuple(message["content"] for message in messages[:-1] if message["role"] == "user"),
         statements=statements or (("", frame),),
         options=options,
         decline=after or None,

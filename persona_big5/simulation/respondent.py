@@ -7,7 +7,7 @@ from secrets import randbits
 from typing import TYPE_CHECKING, Any
 
 from persona_big5.simulation.draws import normal, uniform
-from persona_big5.simulation.library import known_item, persona_anchor
+from persona_big5.simulation.library import is_contradictory, known_context, known_item, persona_anchor
 from persona_big5.simulation.phrasing import FORMS, OPENERS, Choice, phrase_block, phrase_json, phrase_one
 from persona_big5.simulation.population import POPULATION
 from persona_big5.simulation.prompt import Prompt, read_prompt
@@ -38,10 +38,11 @@ def respond(
     """Answer one request as the simulated llm ``model_name`` would.
 
     Nothing is known of the request but what is passed. The persona is the system message, the wording, statements and
-    options are read from the last message; turns between them have no effect. The mood of the session and all its
-    noise are drawn from ``parameters["seed"]``; without one, the reply cannot be repeated. A persona, its paraphrases
-    and the shipped default answer from the same traits, and so does no persona at all. An unknown statement gets a
-    trait, a key and a loading from its text.
+    options are read from the last message; of the turns between them, a shipped context at their beginning has the
+    effect that the population gives it, and nothing else has any. The mood of the session and all its noise are drawn
+    from ``parameters["seed"]``; without one, the reply cannot be repeated. A persona, its paraphrases and the shipped
+    default answer from the same traits, and so does no persona at all. An unknown statement gets a trait, a key and a
+    loading from its text.
 
     Parameters
     ----------
@@ -77,6 +78,12 @@ class _Sitting:
         self.session = session
         reluctant = uniform(population.seed, "reluctant", respondent.persona) < population.reluctant_personas
         self.reluctance = population.reluctance if reluctant else 1.0
+        self.position_bias = (
+            population.place_taking if respondent.llm in population.place_takers else population.position_bias
+        )
+        self.context = known_context(prompt.said_before)
+        has_two_selves = respondent.llm in population.two_selves and is_contradictory(prompt.persona)
+        self.answering = respondent.other_self if has_two_selves and self._happens("self", 1 / 2) else respondent
 
     def reply(self) -> str:
         if self._happens("call refusal", self.population.call_refusal * self.reluctance) or not self.prompt.options:
@@ -101,7 +108,7 @@ class _Sitting:
             words = (*_REFUSALS, self.prompt.decline or _REFUSALS[0])
             said = words[int(uniform(*self.session, "words", item.text) * len(words))]
             return Choice(statement, None, said, 0, highest)
-        if self._happens(f"first option {item.text}", self.population.position_bias):
+        if self._happens(f"first option {item.text}", self.position_bias):
             place = 0
         else:
             ordered = sorted(displayed)
@@ -117,4 +124,4 @@ class _Sitting:
         if item.in_format_mood(population):
             mood += population.format_mood_sd * normal(*self.session, "format mood")
         noise = population.noise_sd * normal(*self.session, "noise", item.text)
-        return persistent_answer(population, item, self.respondent) + wording + mood + noise
+        return persistent_answer(population, item, self.answering, self.context) + wording + mood + noise

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import sqrt
 from typing import TYPE_CHECKING
 
 from persona_big5.simulation.draws import normal, uniform
+from persona_big5.simulation.library import DEFAULT
 
 if TYPE_CHECKING:
     from persona_big5.simulation.library import KnownItem
@@ -31,10 +33,21 @@ class Respondent:
         variant = model_name.removeprefix(PREFIX)
         return cls(llm=variant.partition("-")[0], variant=variant, persona=persona)
 
+    @property
+    def recipe(self) -> str:
+        """Recipe of a fine-tune named ``llm-recipe-sN``; "" for any other name."""
+        named = re.fullmatch(r"[^-]+-(.+)-s\d+", self.variant)
+        return named[1] if named else ""
+
+    @property
+    def other_self(self) -> Respondent:
+        """The same llm and persona with other traits."""
+        return replace(self, persona=f"{self.persona}, the other self")
+
 
 @lru_cache(maxsize=100_000)
 def trait(population: Population, factor: str, respondent: Respondent) -> float:
-    """Return a respondent's value on a trait; over respondents mean 0 and variance 1."""
+    """Return a respondent's value on a trait; over respondents mean 0 and variance 1, but for shifts of recipes."""
     llm, variant, persona = respondent.llm, respondent.variant, respondent.persona
     name = (population.seed, factor)
     return (
@@ -42,6 +55,7 @@ def trait(population: Population, factor: str, respondent: Respondent) -> float:
         + sqrt(population.variant_share) * normal(*name, "variant", variant)
         + sqrt(population.persona_share) * normal(*name, "persona", persona)
         + sqrt(population.llm_persona_share) * normal(*name, "llm:persona", llm, persona)
+        + population.recipe(respondent.recipe).of(factor)
     )
 
 
@@ -65,10 +79,21 @@ def acquiescence(population: Population, llm: str) -> float:
 
 
 @lru_cache(maxsize=100_000)
-def persistent_answer(population: Population, item: KnownItem, respondent: Respondent) -> float:
-    """Return a respondent's latent answer to an item, on average over moods and noise."""
+def persistent_answer(population: Population, item: KnownItem, respondent: Respondent, context: str = "") -> float:
+    """Return a respondent's latent answer to an item after a context, on average over moods and noise."""
+    effect = population.context(context)
+    direction = _own_direction(population, item, respondent)
+    if effect.kept != 1:
+        default = _own_direction(population, item, replace(respondent, persona=DEFAULT))
+        direction = default + effect.kept * (direction - default)
+    direction += loading(population, item) * effect.shifts.of(item.scale)
+    return intercept(population, item) + item.key * direction + acquiescence(population, respondent.llm)
+
+
+@lru_cache(maxsize=100_000)
+def _own_direction(population: Population, item: KnownItem, respondent: Respondent) -> float:
+    """Return what a respondent answers in keyed direction without a context: by its trait, and persistently beyond."""
     specific = population.specific_sd * normal(
         population.seed, "specific", item.text, respondent.variant, respondent.persona
     )
-    direction = loading(population, item) * trait(population, item.scale, respondent) + specific
-    return intercept(population, item) + item.key * direction + acquiescence(population, respondent.llm)
+    return loading(population, item) * trait(population, item.scale, respondent) + specific

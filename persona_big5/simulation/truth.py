@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from persona_big5.simulation.library import known_item, persona_anchor
+from persona_big5.simulation.library import is_contradictory, known_item, persona_anchor
 from persona_big5.simulation.population import POPULATION
 from persona_big5.simulation.traits import PREFIX, Respondent, acquiescence, intercept, loading, trait
 
@@ -28,9 +28,9 @@ def truth(study: Study, population: Population = POPULATION) -> dict[str, Any]:
     dict
         ``population`` (every constant); ``factors`` (names); ``items`` {item: scale, key, intercept, format_mood};
         ``loadings`` {item: [one per factor]} in keyed direction (multiply by the key for raw direction), other
-        factors 0; ``traits`` [{llm, variant, persona, anchor, values: [one per factor]}] by the study's ids, where
-        personas of one anchor share everything; ``acquiescence`` {llm: shift}; ``component_shares`` {effect: share of
-        a trait's variance}; ``moods`` {name: standard deviation}.
+        factors 0; ``traits`` [{llm, variant, persona, anchor, values: [one per factor], other_self: the same or null}]
+        by the study's ids, where personas of one anchor share everything; ``acquiescence`` {llm: shift};
+        ``component_shares`` {effect: share of a trait's variance}; ``moods`` {name: standard deviation}.
     """
     items = {item.id: known_item(population, item.text) for q in study.questionnaires for item in q.items}
     factors = [name for name in population.factors if any(item.scale == name for item in items.values())]
@@ -64,6 +64,9 @@ def truth(study: Study, population: Population = POPULATION) -> dict[str, Any]:
                 "persona": persona.id,
                 "anchor": respondent.persona,
                 "values": [trait(population, factor, respondent) for factor in factors],
+                "other_self": [trait(population, factor, respondent.other_self) for factor in factors]
+                if respondent.llm in population.two_selves and is_contradictory(persona.text)
+                else None,
             }
             for llm, variant, persona, respondent in respondents
         ],
