@@ -138,7 +138,7 @@ def _correlations(items: NDArray[np.float32], present: NDArray[np.float32] | Non
     """Pairwise-complete correlations of items (p, n), 0 where not ``present`` (None: all are)."""
     products = np.asarray(items @ items.T, dtype=np.float64)
     if present is None:
-        return products / items.shape[1]
+        return np.asarray(products / items.shape[1])
     n = np.asarray(present @ present.T, dtype=np.float64)
     sums = np.asarray(items @ present.T, dtype=np.float64)
     spread = n * np.asarray(items**2 @ present.T, dtype=np.float64) - sums**2
