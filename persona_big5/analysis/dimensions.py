@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from persona_big5.analysis.document import NOT_ASKED_FOR, Missing, factorability_entry, factors_entry
 from persona_big5.analysis.levels import LEVELS
+from persona_big5.analysis.missing import or_missing
 from persona_big5.analysis.retention import retention_entry
 from persona_big5.analysis.structure import WITHOUT_STYLE, item_eigenvalues
+from persona_big5.factors.schmid_leiman import schmid_leiman
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from persona_big5.analysis.halves import PersonaHalves
     from persona_big5.analysis.levels import LevelEstimator
     from persona_big5.analysis.structure import Structure
+    from persona_big5.factors.extraction import FactorSolution
     from persona_big5.variance.groups import FloatArray
 
 STYLE_LEFT_IN = Missing("halves are compared with style left in")
@@ -65,8 +68,28 @@ def dimension_entries(
         entries["factors"][level] = {
             **factors_entry(solution, structure.n_factors, variables.keyed, "pearson", dropped),
             "loading_ci": solution if isinstance(solution, Missing) else loading_ci[level],
+            "schmid_leiman": schmid_leiman_entry(solution),
         }
     return entries
+
+
+def schmid_leiman_entry(solution: FactorSolution | Missing) -> dict[str, Any] | Missing:
+    """``schmid_leiman`` of one entry of ``factors``: the general factor above a solution's correlated ones.
+
+    Returns
+    -------
+    entry
+        ``general {item: loading}``, its share of the common variance ``general_share``, and ``heywood``, the numbers of
+        factors that are nothing but the general one. Missing where there is no solution of at least three correlated
+        factors.
+    """
+    found = solution if isinstance(solution, Missing) else or_missing(schmid_leiman, solution)
+    if isinstance(found, Missing):
+        return found
+    if not found.converged:
+        return Missing("the correlations of the factors could not be factored")
+    general = dict(zip(found.items, found.general.tolist(), strict=True))
+    return {"general": general, "general_share": found.general_share, "heywood": list(found.heywood)}
 
 
 def _halves(halves: PersonaHalves, level: str) -> dict[int, float] | Missing:

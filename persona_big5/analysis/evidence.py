@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from persona_big5.analysis.position import one_order
-from persona_big5.factors.congruence import tucker_phi
+from persona_big5.validity.component_style import style_of_component
 from persona_big5.variance.groups import distinct_rows
 
 if TYPE_CHECKING:
@@ -39,10 +39,8 @@ class Component:
     ----------
     share
         Eigenvalue / number of variables.
-    style
-        Congruence |phi| with +1 on every item in raw direction: agreeing with everything.
-    content
-        Congruence |phi| with the keys, each scale pointing to where its own items load: all scales at once.
+    style, content
+        Congruence with agreeing and with the keys (see `style_of_component`).
     """
 
     share: float
@@ -150,9 +148,6 @@ def principal_components(items: ItemInfo, structure: Structure) -> list[Componen
     values, vectors = np.linalg.eigh(structure.correlations * np.outer(signs, signs))
     found = []
     for value, vector in zip(values[::-1], vectors.T[::-1], strict=True):
-        along = signs * vector
-        points = np.bincount(scale, weights=along)[scale]
-        targets = np.column_stack([np.ones_like(signs), np.where(points < 0, -signs, signs)])
-        style, content = np.abs(tucker_phi(vector[:, None], targets))[0]
-        found.append(Component(float(value) / len(values), float(style), float(content)))
+        style = style_of_component(vector, signs, scale)
+        found.append(Component(float(value) / len(values), style.agreement, style.content))
     return found

@@ -10,6 +10,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from persona_big5.analysis import document
+from persona_big5.analysis.dimensions import schmid_leiman_entry
 from persona_big5.analysis.document import Missing
 from persona_big5.analysis.retention import retention_entry
 from persona_big5.analysis.structure import descending_eigenvalues
@@ -106,6 +107,7 @@ class WideFactors:
                 **entry,
                 "correlation": self.correlation,
                 "loading_ci": self._loading_ci(),
+                "schmid_leiman": schmid_leiman_entry(self.solution),
                 "n_factors": self.n_factors,
                 "n_factors_by": "given" if self.given else "parallel_analysis",
                 "retention": retention_entry(

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.linalg import orthogonal_procrustes
 from scipy.optimize import linear_sum_assignment
 
 from persona_big5.errors import DataError
-from persona_big5.factors.minres import minres
-from persona_big5.factors.rotation import RotationMethod, rotate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,28 +90,6 @@ def align(loadings: NDArray[np.float64], target: NDArray[np.float64]) -> Alignme
     matched = phi[permutation, np.arange(phi.shape[1])]
     signs = np.where(matched < 0, -1.0, 1.0)
     return Alignment(loadings[:, permutation] * signs, permutation, signs, np.abs(matched))
-
-
-def procrustes(loadings: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotate `loadings` orthogonally to the least squares fit to `target` (Schoenemann, 1966).
-
-    Parameters
-    ----------
-    loadings, target
-        Both (p, k), the same items in the same order, without NaN.
-
-    Returns
-    -------
-    Shape (p, k). Congruence after this is inflated even for random loadings: compare it with random targets.
-
-    Raises
-    ------
-    DataError
-        When the shapes differ.
-    """
-    loadings, target = _same_shape(loadings, target)
-    rotation, _ = orthogonal_procrustes(loadings, target)
-    return np.asarray(loadings @ rotation, dtype=np.float64)
 
 
 def paired_phi(A: NDArray[np.float64], B: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -223,33 +198,6 @@ def shuffled_within(groups: NDArray[Any], n: int, random: np.random.Generator) -
         members = np.flatnonzero(groups == group)
         order[:, members] = random.permuted(np.broadcast_to(members, (n, len(members))), axis=1)
     return order
-
-
-def split_half_congruence(
-    first: NDArray[np.float64], second: NDArray[np.float64], n_factors: int, rotation: RotationMethod = "oblimin"
-) -> NDArray[np.float64]:
-    """Congruence of the factors of two correlation matrices, each factored (minres) and rotated on its own.
-
-    Parameters
-    ----------
-    first, second
-        Correlation matrices (p, p) of two halves, without NaN, positive definite or not (as for `minres`, not checked).
-    n_factors
-        Of both.
-    rotation
-        The same criterion for both, from one fixed start: neither half is turned towards the other.
-
-    Returns
-    -------
-    Shape (k,): phi of matched factors, in the order of the first half's factors. Their mean is the usual summary.
-
-    Raises
-    ------
-    NotEstimableError
-        When `n_factors` is not between 1 and p - 1, or a half has fewer factors than that.
-    """
-    A, B = (rotate(minres(R, n_factors).loadings, rotation, random_starts=0).loadings for R in (first, second))
-    return align(B, A).phi
 
 
 def _same_items(A: NDArray[np.float64], B: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -79,13 +79,6 @@ class FactorSolution:
         """Correlations of items with factors, shape (p, k)."""
         return self.loadings @ self.factor_correlations
 
-    @property
-    def implied_correlations(self) -> NDArray[np.float64]:
-        """Correlations of the items if the model were true, shape (p, p)."""
-        implied = self.structure @ self.loadings.T
-        np.fill_diagonal(implied, 1.0)
-        return implied
-
     def __str__(self) -> str:
         width = max(len(item) for item in self.items)
         head = f"{self.n_factors} factors of {len(self.items)} items ({self.method}, {self.rotation})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from persona_big5.factors.extraction import HEYWOOD
 from persona_big5.factors.minres import minres
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from persona_big5.factors.extraction import FactorSolution
     from persona_big5.factors.rotation import FloatArray
 
@@ -66,6 +68,32 @@ class SchmidLeiman:
         return "\n".join([f"general factor: {self.general_share:.0%} of the common variance", *rows, *said])
 
 
+class GeneralFactor(NamedTuple):
+    """One factor of factor correlations, of any number of solutions at once.
+
+    Attributes
+    ----------
+    of_items, of_factors
+        Loadings of items (..., p) and of factors (..., k) on it; its direction is arbitrary.
+    converged
+        Whether the correlations could be factored (...).
+    """
+
+    of_items: FloatArray
+    of_factors: FloatArray
+    converged: NDArray[np.bool_]
+
+
+def general_factor(pattern: FloatArray, factor_correlations: FloatArray) -> GeneralFactor:
+    """Factor the correlations of factors once more (minres), and say how items load on that one factor.
+
+    ``pattern`` (..., p, k) and ``factor_correlations`` (..., k, k), k >= 3, without NaN (not checked).
+    """
+    second = minres(factor_correlations, 1)
+    of_items = pattern @ second.loadings
+    return GeneralFactor(of_items[..., 0], second.loadings[..., 0], np.asarray(second.converged))
+
+
 def schmid_leiman(solution: FactorSolution) -> SchmidLeiman:
     """Split the common variance of a solution into a general factor's and the group factors' own.
 
@@ -93,9 +121,7 @@ def schmid_leiman(solution: FactorSolution) -> SchmidLeiman:
     correlations = solution.factor_correlations
     if not np.abs(correlations - np.eye(k)).max() > np.sqrt(np.finfo(np.float64).eps):
         raise NotEstimableError("uncorrelated factors have no general factor above them; use an oblique rotation")
-    second = minres(correlations, 1)
-    loadings = second.loadings[:, 0]
-    general = solution.loadings @ loadings
+    general, loadings, converged = general_factor(solution.loadings, correlations)
     if general.sum() < 0:
         general, loadings = -general, -loadings
     group = solution.loadings * np.sqrt(np.maximum(1 - loadings**2, 0.0))
@@ -109,6 +135,6 @@ def schmid_leiman(solution: FactorSolution) -> SchmidLeiman:
         second_order=loadings,
         general_share=float(squares.sum() / (squares.sum() + (group**2).sum())),
         general_share_of_items=shares,
-        converged=bool(second.converged),
+        converged=bool(converged),
         heywood=tuple((np.flatnonzero(loadings**2 >= HEYWOOD) + 1).tolist()),
     )

@@ -13,12 +13,10 @@ from persona_big5.factors.matrices import checked_correlation
 from persona_big5.factors.minres import minres
 from persona_big5.factors.rotation import rotate
 from persona_big5.factors.rotation_of_many import rotate_many
+from persona_big5.factors.schmid_leiman import FEWEST_FACTORS, general_factor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-GROUP_FACTORS = 3
-"""As in psych: two group factors do not identify a general one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ class Omega:
         return f"omega total {self.total:.3f}, {general} ({self.n_factors} factors)"
 
 
-def omega(R: NDArray[np.float64], n_factors: int = GROUP_FACTORS, *, seed: int = 0) -> Omega:
+def omega(R: NDArray[np.float64], n_factors: int = FEWEST_FACTORS, *, seed: int = 0) -> Omega:
     """Omega total and hierarchical of keyed items by minres, oblimin and Schmid-Leiman (McDonald, 1999; Zinbarg, 2005).
 
     Parameters
@@ -92,7 +90,7 @@ def omega(R: NDArray[np.float64], n_factors: int = GROUP_FACTORS, *, seed: int =
     total_variance = float(R.sum())
     if total_variance <= 0:
         raise NotEstimableError(f"omega needs a scale whose sum varies; its variance is {total_variance:.3g}")
-    k = n_factors if GROUP_FACTORS <= n_factors <= most_factors(p) else 1
+    k = n_factors if FEWEST_FACTORS <= n_factors <= most_factors(p) else 1
     found = minres(R, k)
     if not bool(found.converged):
         raise NotEstimableError(f"omega: the extraction of {k} factors did not converge")
@@ -107,7 +105,7 @@ def omega(R: NDArray[np.float64], n_factors: int = GROUP_FACTORS, *, seed: int =
         total = 1 - unique / total_variance
         rotated = rotate(found.loadings, "oblimin", seed=seed)
         loadings = rotated.loadings
-        general = loadings @ minres(rotated.factor_correlations, 1).loadings[:, 0]
+        general = general_factor(loadings, rotated.factor_correlations).of_items
         hierarchical = float(general.sum()) ** 2 / total_variance
     return Omega(
         total=total,
@@ -148,7 +146,7 @@ def omegas_of_resamples(R: NDArray[np.float64], sample: Omega) -> NDArray[np.flo
         rotated = rotate_many(found.loadings, "oblimin", sample.loadings)
         sound: NDArray[np.bool_] = np.asarray(np.isfinite(rotated.factor_correlations).all(axis=(1, 2)))
         correlations = np.where(sound[:, None, None], rotated.factor_correlations, np.eye(sample.n_factors))
-        second = minres(correlations, 1).loadings
-        hierarchical = np.where(sound, (rotated.loadings @ second).sum(axis=(1, 2)) ** 2 / total_variance, np.nan)
+        general = general_factor(rotated.loadings, correlations).of_items
+        hierarchical = np.where(sound, general.sum(axis=1) ** 2 / total_variance, np.nan)
     converged = np.asarray(found.converged).reshape(-1, 1)
     return np.where(converged, np.column_stack([total, hierarchical]), np.nan)

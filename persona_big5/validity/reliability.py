@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.factors.matrices import checked_scores
@@ -16,20 +14,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MIN_RESPONDENTS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Alpha:
-    """Cronbach's alpha of one scale: the coefficient, the items, all respondents, and those who answered every item."""
-
-    alpha: float
-    n_items: int
-    n_respondents: int
-    n_complete: int
-
-    def __str__(self) -> str:
-        respondents = f"{self.n_respondents} respondents, {self.n_complete} complete"
-        return f"alpha {self.alpha:.3f} ({self.n_items} items, {respondents})"
 
 
 def alpha_of(covariance: NDArray[np.float64]) -> float:
@@ -61,32 +45,6 @@ def alpha_of(covariance: NDArray[np.float64]) -> float:
     if total <= 0:
         raise NotEstimableError(f"alpha needs a scale whose sum varies; its variance is {total:.3g}")
     return k / (k - 1) * (1 - float(np.trace(covariance)) / total)
-
-
-def cronbach_alpha(scores: NDArray[np.float64]) -> Alpha:
-    """Cronbach's alpha from keyed item scores.
-
-    Parameters
-    ----------
-    scores
-        Shape (n respondents, k items), keyed; NaN is a missing answer. Missing rule: pairwise-complete covariances,
-        as in R's ``psych::alpha``.
-
-    Raises
-    ------
-    DataError
-        When `scores` is no two-dimensional table.
-    NotEstimableError
-        See `alpha_of`.
-    """
-    scores = checked_scores(scores)
-    answered = ~np.isnan(scores)
-    return Alpha(
-        alpha=alpha_of(pd.DataFrame(scores).cov().to_numpy()),
-        n_items=scores.shape[1],
-        n_respondents=int(answered.any(axis=1).sum()),
-        n_complete=int(answered.all(axis=1).sum()),
-    )
 
 
 def ordinal_alpha(scores: NDArray[np.float64]) -> float:

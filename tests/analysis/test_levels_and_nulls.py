@@ -41,6 +41,17 @@ def test_units_of_a_level(frame):
     assert estimator.reasons == {"variant": "is no facet of these data", "context": "is no facet of these data"}
 
 
+def test_runs_per_respondent_are_weighted_where_respondents_were_asked_unequally_often(frame):
+    assert estimated(frame)[1].runs_per_respondent() == pytest.approx(RUNS, abs=1e-12)
+    person = frame["llm"] + frame["persona"]
+    unequal = frame[(frame["run"] != "1") | person.isin(person.unique()[::3])]
+    sizes = unequal.groupby(["llm", "persona"])["run"].nunique().to_numpy()
+    n, total = len(sizes), sizes.sum()
+    expected = (total - (sizes**2).sum() / total) / (n - 1)
+    assert estimated(unequal)[1].runs_per_respondent() == pytest.approx(expected, abs=1e-12)
+    assert 1 < expected < RUNS
+
+
 def test_reliability_of_a_level_is_its_share_of_the_variance_between_its_means(frame):
     _, estimator, matrices = estimated(frame)
     found = estimator.reliability(matrices)

@@ -24,6 +24,9 @@ def test_planted_population_is_recovered_and_pooling_misleads():
     assert found["retention"]["pooled"]["parallel_analysis"] != 5
     raw = np.array(list(found["factors"]["respondent"]["raw_direction_loadings"].values()))
     assert (np.abs(tucker_phi(raw, world.loadings)).max(axis=0) >= 0.95).all()
+    above = found["factors"]["respondent"]["schmid_leiman"]
+    assert list(above["general"]) == list(found["factors"]["respondent"]["loadings"])
+    assert 0 < above["general_share"] < 0.5  # no general factor was planted
     assert found["verdict"]["code"] == "persona_structure"
     assert found["data"]["session_design"] == "shared"
 
@@ -55,7 +58,8 @@ def test_unrelated_items_are_no_structure():
     assert found["verdict"]["code"] == "no_structure"
     assert found["recommended_level"]["level"] is None
     assert found["factors"]["respondent"]["n_factors"] == 0
-    assert found["reasons"]["factors.respondent.loadings"] == "no factor exceeds chance"
+    for key in ("loadings", "schmid_leiman"):
+        assert found["reasons"][f"factors.respondent.{key}"] == "no factor exceeds chance"
 
 
 def test_mood_without_traits_is_run_noise():

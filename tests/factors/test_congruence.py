@@ -5,15 +5,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.linalg import orthogonal_procrustes
 
 from persona_big5.errors import DataError
 from persona_big5.factors.congruence import (
     align,
     null_phi,
     paired_phi,
-    procrustes,
     shuffled_within,
-    split_half_congruence,
     tucker_phi,
     turn_to,
 )
@@ -39,7 +38,6 @@ def test_gender_congruence_from_the_answers(reference, shared):
     matched = align(solutions[1].loadings, solutions[0].loadings).phi
     theirs = np.abs(reference.matrix(expected["congruence_oblimin"])).max(axis=1)
     np.testing.assert_allclose(np.sort(matched), np.sort(theirs), rtol=0, atol=5e-4)
-    np.testing.assert_allclose(np.sort(split_half_congruence(male, female, 5)), np.sort(theirs), rtol=0, atol=5e-4)
 
 
 def test_gender_congruence_of_varimax_from_the_answers(reference, shared):
@@ -48,7 +46,8 @@ def test_gender_congruence_of_varimax_from_the_answers(reference, shared):
     gender = pd.read_csv(shared / "reference" / "data" / "bfi.csv")["gender"].to_numpy()
     male, female = (pearson(reference.scores("bfi")[gender == code]).matrix for code in (1, 2))
     theirs = np.abs(reference.matrix(expected["congruence_varimax"]))
-    found = split_half_congruence(male, female, 5, "varimax")
+    solutions = [fit_factors(R, 5, rotation="varimax") for R in (male, female)]
+    found = align(solutions[1].loadings, solutions[0].loadings).phi
     np.testing.assert_allclose(np.sort(found), np.sort(theirs.max(axis=1)), rtol=0, atol=3e-3)
 
 
@@ -89,25 +88,26 @@ def test_align_undoes_permutation_and_reflection(seed, k):
 
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 10_000), k=st.integers(2, 5))
-def test_procrustes_undoes_any_rotation_and_moves_no_communality(seed, k):
+def test_turning_undoes_any_rotation_and_moves_no_communality(seed, k):
     rng = np.random.default_rng(seed)
     target = rng.standard_normal((12, k))
     turn = np.linalg.qr(rng.standard_normal((k, k)))[0]
-    np.testing.assert_allclose(procrustes(target @ turn, target), target, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(turn_to(target @ turn, target, np.eye(k)), target, rtol=0, atol=1e-10)
     other = rng.standard_normal((12, k))
-    turned = procrustes(other, target)
+    turned = turn_to(other, target, np.eye(k))
     np.testing.assert_allclose((turned**2).sum(axis=1), (other**2).sum(axis=1))
     assert np.linalg.norm(turned - target) <= np.linalg.norm(other - target) + 1e-12
 
 
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 10_000), k=st.integers(1, 5))
-def test_turning_many_is_procrustes_of_each_and_forgets_the_rotation_given(seed, k):
+def test_turning_many_is_scipys_procrustes_of_each_and_forgets_the_rotation_given(seed, k):
     rng = np.random.default_rng(seed)
     pattern, loadings = rng.standard_normal((12, k)), rng.standard_normal((4, 12, k))
     turned = turn_to(loadings, pattern, np.eye(k))
     for one, given_one in zip(turned, loadings, strict=True):
-        np.testing.assert_allclose(one, procrustes(given_one, pattern), rtol=0, atol=1e-9)
+        turn, _ = orthogonal_procrustes(given_one, pattern)
+        np.testing.assert_allclose(one, given_one @ turn, rtol=0, atol=1e-9)
     spread = rng.standard_normal((k, k))
     correlations = spread @ spread.T + np.eye(k)
     correlations /= np.sqrt(np.outer(np.diag(correlations), np.diag(correlations)))
@@ -153,10 +153,9 @@ def test_two_matrices_of_one_structure_agree_and_of_two_do_not():
     rng = np.random.default_rng(1)
     pattern = np.kron(np.eye(3), np.full((6, 1), 0.7))
     scores = rng.standard_normal((800, 3)) @ pattern.T + rng.standard_normal((800, 18))
-    halves = [np.corrcoef(half.T) for half in (scores[:400], scores[400:])]
-    assert split_half_congruence(*halves, 3).min() > 0.96
-    shuffled = rng.permutation(18)
-    assert split_half_congruence(halves[0], halves[1][np.ix_(shuffled, shuffled)], 3).mean() < 0.7
+    first, second = (fit_factors(np.corrcoef(half.T), 3).loadings for half in (scores[:400], scores[400:]))
+    assert align(second, first).phi.min() > 0.96
+    assert align(second[rng.permutation(18)], first).phi.mean() < 0.7
 
 
 def test_mistakes_are_named():

@@ -8,6 +8,7 @@ import pytest
 import scipy.stats
 
 from persona_big5.errors import DataError, NotEstimableError
+from persona_big5.factors.congruence import tucker_phi
 from persona_big5.validity.acquiescence import remove_acquiescence
 from persona_big5.validity.component_style import style_of_component
 from persona_big5.validity.desirability import desirability
@@ -34,33 +35,34 @@ def llms(shared):
 def test_components_of_real_answers_are_evaluation_and_acquiescence(llms):
     wide, keyed, scale, good = llms
     vectors = np.linalg.eigh(wide.corr().to_numpy())[1]
-    first, second = (style_of_component(vectors[:, -j], keyed, good) for j in (1, 2))
-    assert first.desirability == pytest.approx(0.86, abs=0.005)
+    first, second = (style_of_component(vectors[:, -j], keyed, scale) for j in (1, 2))
+    assert first.content == pytest.approx(0.86, abs=0.005)
     assert second.agreement == pytest.approx(0.93, abs=0.005)
-    assert first.agreement < 0.3 > second.desirability
+    assert first.agreement < 0.3 > abs(tucker_phi(vectors[:, -2:-1], good[:, None])[0, 0])
+    assert first.content == pytest.approx(abs(tucker_phi(vectors[:, -1:], good[:, None])[0, 0]), abs=1e-12)
     C = wide.cov().to_numpy()
     after, share = remove_acquiescence(C, keyed, scale)
     assert 0.1 < share < 0.25
     sd = np.sqrt(np.diag(after))
     left = np.linalg.eigh(after / np.outer(sd, sd))[1]
-    assert style_of_component(left[:, -1], keyed, good).desirability > 0.85
-    assert style_of_component(left[:, -2], keyed, good).agreement < 0.3
+    assert style_of_component(left[:, -1], keyed, scale).content > 0.85
+    assert style_of_component(left[:, -2], keyed, scale).agreement < 0.3
     eigenvalues = np.linalg.eigvalsh(wide.corr().to_numpy())[::-1]
     assert eigenvalues[1] > 2 * np.linalg.eigvalsh(after / np.outer(sd, sd))[-2]
 
 
-def test_a_component_has_no_direction_and_unknown_desirability_is_left_out():
-    keys = np.array([1.0, -1, 1, -1])
-    found = style_of_component(-keys, keys, np.array([1.0, -1, np.nan, np.nan]))
-    assert (found.agreement, found.keys, found.desirability) == pytest.approx((0, 1, 1))
-    assert str(found) == "phi with agreeing 0.00, with the keys 1.00, with desirability 1.00"
-    for unknown in (None, np.zeros(4), np.full(4, np.nan)):
-        assert style_of_component(np.ones(4), keys, unknown).desirability is None
+def test_a_component_has_no_direction_and_its_scales_may_point_either_way():
+    keys, scale = np.array([1.0, -1, 1, -1]), ["a", "a", "b", "b"]
+    for loadings in (-keys, np.array([1.0, -1, -1, 1])):
+        found = style_of_component(loadings, keys, scale)
+        assert (found.agreement, found.content) == pytest.approx((0, 1))
+    agreeing = style_of_component(np.ones(4), keys, scale)
+    assert str(agreeing) == "phi with agreeing 1.00, with the content of the scales 0.00"
     for loadings in (np.zeros(4), np.array([1, np.nan, 1, 1]), np.ones((4, 2))):
         with pytest.raises(DataError, match="loadings of one component"):
-            style_of_component(loadings, keys)
-    with pytest.raises(DataError, match="4 items need as many values of desirability; got 3"):
-        style_of_component(np.ones(4), keys, np.ones(3))
+            style_of_component(loadings, keys, scale)
+    with pytest.raises(DataError, match="4 items need as many names of scales; got 3"):
+        style_of_component(np.ones(4), keys, scale[:3])
 
 
 def test_desirability_by_hand_and_planted():

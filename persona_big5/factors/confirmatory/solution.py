@@ -52,12 +52,6 @@ class Estimates:
     heywood: tuple[str, ...]
     warnings: tuple[str, ...]
 
-    @property
-    def implied_covariance(self) -> FloatArray:
-        """Covariance of the items if the model were true (p, p)."""
-        common = self.loadings @ self.factor_correlations @ self.loadings.T
-        return np.asarray(common + np.diag(self.residual_variances))
-
     def __str__(self) -> str:
         width = max(len(item) for item in self.items)
         rows = [
