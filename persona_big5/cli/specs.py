@@ -187,10 +187,15 @@ def _questionnaire_report(file: Path) -> str:
 
 
 def _scale_lines(questionnaire: Questionnaire) -> Iterator[str]:
-    keys = Counter((item.scale, item.key) for item in questionnaire.items)
+    kinds = {name: scale.kind for name, scale in questionnaire.response_scales.items()}
+    spoken_for = Counter(option.scale for item in questionnaire.items for option in item.options)
     for scale in questionnaire.scales:
-        positive, negative = keys[scale, 1], keys[scale, -1]
-        yield f"{scale}: {positive + negative} items ({positive} keyed +, {negative} keyed -)"
+        items = [item for item in questionnaire.items if item.scale == scale]
+        keys = [item.key for item in items if kinds[item.response_scale] in {"options", "number"}]
+        keyed = f" ({keys.count(1)} keyed +, {keys.count(-1)} keyed -)" if keys else ""
+        parts = [f"{len(items)} items{keyed}"] if items or not spoken_for[scale] else []
+        parts += [f"{spoken_for[scale]} options of items"] if spoken_for[scale] else []
+        yield f"{scale}: {', '.join(parts)}"
 
 
 def _personas_report(file: Path) -> str:

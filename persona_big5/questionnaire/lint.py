@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_WORDS = 20
 HIGHEST_GRADE = 9.0
+FEWEST_GRADED = 4
+"""Words from which a text has a reading grade: of fewer, one long word makes a hard text."""
 FEWEST_ITEMS = 6
 FEWEST_CHECKS = 4
 """Items of a scale of checks: such a scale counts what went wrong and has no reliability to lose."""
@@ -92,12 +94,16 @@ def _statements(questionnaire: Questionnaire) -> dict[int, Item]:
 
 def _lint_scales(spec: SpecFile, questionnaire: Questionnaire, *, checks: bool) -> None:
     fewest = FEWEST_CHECKS if checks else FEWEST_ITEMS
-    others = {item.scale for item in questionnaire.items} - {item.scale for item in _statements(questionnaire).values()}
-    others |= {option.scale for item in questionnaire.items for option in item.options if option.scale}
-    for name in questionnaire.scales:
-        items = [item for item in _statements(questionnaire).values() if item.scale == name]
+    members: dict[str, list[Item]] = {name: [] for name in questionnaire.scales}
+    statements = _statements(questionnaire)
+    for item in statements.values():
+        members[item.scale].append(item)
+    of_other_kinds = [item for index, item in enumerate(questionnaire.items) if index not in statements]
+    others = {item.scale for item in of_other_kinds}
+    others |= {option.scale for item in of_other_kinds for option in item.options if option.scale}
+    for name, items in members.items():
         place = ("scales", name)
-        if name in others:
+        if name in others and not items:
             continue
         if len(items) < fewest:
             spec.problem(place, f"{len(items)} items; write {fewest} or more: a short scale is a noisy one")
@@ -127,7 +133,7 @@ def _lint_texts(spec: SpecFile, questionnaire: Questionnaire) -> None:
     for index, item in enumerate(questionnaire.items):
         texts = {("text",): item.text} | {("options", n, "text"): one.text for n, one in enumerate(item.options)}
         for place, text in texts.items():
-            if len(words(text)) > 1 and (grade := reading_grade(text)) > HIGHEST_GRADE:
+            if len(words(text)) >= FEWEST_GRADED and (grade := reading_grade(text)) > HIGHEST_GRADE:
                 advice = f"reads at school grade {grade:.1f}; use shorter words, for {HIGHEST_GRADE:g} or below"
                 spec.problem(("items", index, *place), advice)
     _lint_statements(spec, _statements(questionnaire))

@@ -19,6 +19,8 @@ SHARED_CONTENT = 0.4
 COPIED_ORDER = 0.9
 """Share of words in the same order from which a paraphrase is a copy."""
 
+_BLOCK = 250
+
 _DENYING = frozenset(
     ("no", "not", "never", "none", "nothing", "nobody", "nor", "neither", "cannot", "without", "hardly", "rarely")
 ) | {"seldom", "barely", "scarcely", "lack", "lacking"}
@@ -32,16 +34,20 @@ def near_duplicates(texts: Sequence[str]) -> list[tuple[int, int, float]]:
     The vectors are scikit-learn's, over words; texts without words are like no other. Of more than `MOST_COMPARED`
     texts only the first ones are compared.
     """
-    from scipy.sparse import triu
+    import numpy as np
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     worded = [place for place, text in enumerate(texts[:MOST_COMPARED]) if words(text)]
     if len(worded) < 2:
         return []
     vectors = TfidfVectorizer(analyzer=words).fit_transform([texts[place] for place in worded])
-    cosine = triu(vectors @ vectors.T, k=1).tocoo()
-    pairs = zip(cosine.row.tolist(), cosine.col.tolist(), cosine.data.tolist(), strict=True)
-    return sorted((worded[i], worded[j], value) for i, j, value in pairs if value >= NEAR_DUPLICATE)
+    found = []
+    for start in range(0, len(worded), _BLOCK):
+        cosine = (vectors[start : start + _BLOCK] @ vectors.T).toarray()
+        for row, later in np.argwhere(cosine >= NEAR_DUPLICATE).tolist():
+            if start + row < later:
+                found.append((worded[start + row], worded[later], float(cosine[row, later])))
+    return found
 
 
 def negations(text: str) -> list[str]:

@@ -160,6 +160,78 @@ def test_check_knows_each_kind_of_file_by_its_top_key(pb5) -> None:
     assert "  neutral: 0 turns" in pb5("check", str(neutral))[1]
 
 
+MINE = """\
+questionnaire: mine
+version: 1
+response_scales: {agree: {values: [1, 2], labels: [Disagree, Agree]}, either: {kind: pair}}
+wordings: {a: "{item}"}
+scales:
+  calm: {high: h, low: l, not: n}
+  bold: {high: h, low: l, not: n}
+  new: {high: h, low: l, not: n}
+items:
+  - {id: calm-1, scale: calm, key: 1, text: I never panic., response_scale: agree, desirability: 4}
+  - id: p
+    scale: bold
+    key: 1
+    text: Which?
+    response_scale: either
+    options: [{text: A, scale: calm}, {text: B, scale: bold}]
+"""
+
+
+def test_check_warns_of_breaches_of_item_writing_and_says_what_is_in_the_file(pb5, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(MINE)
+    code, out, err = pb5("check", "mine.yaml")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[:6] == [
+        "mine.yaml: 3 warnings",
+        "Questionnaire mine, version 1: 2 items",
+        "  calm: 1 items (1 keyed +, 0 keyed -), 1 options of items",
+        "  bold: 1 items, 1 options of items",
+        "  new: 0 items",
+        "  wordings: a",
+    ]
+    assert [line.partition(": ")[2].partition(";")[0] for line in lines[6:]] == [
+        "mine.yaml:6: scales.calm: 1 items",
+        "mine.yaml:8: scales.new: 0 items",
+        "mine.yaml:10: items[0].text: holds a negation ('never'), so that disagreeing denies a denial",
+    ]
+    assert all(line.startswith("Warning: ") for line in lines[6:])
+
+
+def test_breaches_are_errors_in_what_is_shipped(pb5, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "mine.yaml").write_text(MINE)
+    monkeypatch.setattr("persona_big5.questionnaire.library.library_folder", lambda: tmp_path)
+    code, out, err = pb5("check", "mine.yaml")
+    assert (code, out) == (2, "")
+    assert "\nmine.yaml:8: scales.new: 0 items" in err
+    assert "mine.yaml:10: items[0]: 1 of 1 items, this one first, do not state `version`; state it for each" in err
+
+
+def test_check_takes_several_files_and_shows_the_problems_of_all(pb5, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("personas:\n  - {id: a, group: g, text: One.}\n")
+    (tmp_path / "b.yaml").write_text("personas: []\n")
+    (tmp_path / "c.yaml").write_text("contexts:\n  - {id: a, mode: cannd}\n")
+    code, out, err = pb5("check", "a.yaml", "b.yaml", "c.yaml")
+    assert (code, out) == (2, "a.yaml: no problems\n1 personas\n  g: 1\n")
+    assert [line.partition(": ")[0] for line in err.removeprefix("Error: ").splitlines()] == ["b.yaml:1", "c.yaml:2"]
+
+
+def test_check_names_paraphrases_that_are_copies_or_something_else(pb5, tmp_path: Path) -> None:
+    text = "personas:\n  - {id: x, group: g, text: You tend a shop by the sea and sell nets.}\n"
+    text += "  - {id: y, group: g, text: You tend a shop by the sea and sell nets!, paraphrase_of: x}\n"
+    text += "  - {id: z, group: g, text: You fly an airplane over mountains., paraphrase_of: x}\n"
+    text += "  - {id: w, group: g, text: You tend the shop by the sea and sell nets.}\n"
+    (tmp_path / "p.yaml").write_text(text)
+    out = pb5("check", "p.yaml")[1]
+    assert out.startswith("p.yaml: 4 warnings\n4 personas\n")
+    assert "Warning: p.yaml:3: personas[1].text: 'y' has 100% of its words in the same order" in out
+    assert "Warning: p.yaml:4: personas[2].text: 'z' shares only 0% of its content words" in out
+    assert "p.yaml:5: personas[3].text: 'w' is nearly 'x' (cosine " in out
+
+
 def test_check_shows_all_problems_and_exits_with_2(pb5, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("study: s\nseed: x\nllms: [{name: a/b}]\nquestionnaires: [broad-fiv]\nrun: 3\n")
     code, out, err = pb5("check", "s.yaml")

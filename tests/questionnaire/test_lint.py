@@ -67,8 +67,8 @@ def test_a_questionnaire_that_keeps_the_rules(tmp_path: Path) -> None:
             ("items[5].text", "28 words; say it in 20 or fewer"),
         ),
         (
-            {"calm_6": (-1, 3, "I ventilate buildings.")},
-            ("items[5].text", "reads at school grade 9.2; use shorter words, for 9 or below"),
+            {"calm_6": (-1, 3, "I ventilate modern buildings.")},
+            ("items[5].text", "reads at school grade 9.6; use shorter words, for 9 or below"),
         ),
         (
             {"calm_6": (-1, 3, "I never feel at home.")},
@@ -158,13 +158,13 @@ items:
     key: 1
     text: Which fits you better?
     response_scale: either
-    options: [{text: Integrity matters., scale: calm}, {text: I share., scale: warm}]
+    options: [{text: Integrity matters to me., scale: calm}, {text: I share., scale: warm}]
   - {id: o1, scale: calm, key: 1, text: "Say why nobody should worry, at any length.", response_scale: free}
 """,
         encoding="utf-8",
     )
     assert found(path) == [
-        (20, "items[1].options[0].text", "reads at school grade 20.6; use shorter words, for 9 or below")
+        (20, "items[1].options[0].text", "reads at school grade 9.6; use shorter words, for 9 or below")
     ]
 
 
