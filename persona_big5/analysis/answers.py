@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SessionDesign = Literal["shared", "isolated", "unknown"]
 RESPONDENT = ("llm", "variant", "persona")
+RESAMPLED = ("llm", "persona")
+"""Columns whose levels claims generalise to: what intervals leave out or draw again."""
 CELL = (*RESPONDENT, "context", "wording")
 PLACEBO = "placebo"
 LEAST_ANSWERING = 0.2
@@ -154,6 +156,15 @@ class Answers:
     def count(self, columns: Collection[str]) -> int:
         """How many combinations of levels of ``columns`` of ``CELL`` there are."""
         return int(self.unit(columns).max()) + 1
+
+    def names(self, codes: IntArray, columns: Sequence[str] = CELL) -> dict[str, str]:
+        """Name the levels of the first of ``columns``, as many as ``codes`` are given."""
+        return {column: self.levels[column][code] for column, code in zip(columns, codes, strict=False)}
+
+    def respondent_names(self) -> dict[str, list[str]]:
+        """Llm, variant and persona of each respondent, in order of their numbers."""
+        first = np.unique(self.respondent, return_index=True)[1]
+        return {column: [self.levels[column][code] for code in self.code(column)[first]] for column in RESPONDENT}
 
     def respondent_means(self, scores: FloatArray) -> FloatArray:
         """Mean of each respondent's rows (respondents, columns) of ``scores`` (N, columns), missing ones left out."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from persona_big5.analysis.answers import RESPONDENT
 from persona_big5.analysis.document import Missing
+from persona_big5.analysis.missing import defined_or
 from persona_big5.errors import NotEstimableError
 from persona_big5.validity.axis import (
     MOST_OF_VARIANCE,
@@ -147,8 +148,8 @@ def _axis(found: Axis) -> dict[str, Any]:
             "least": found.n_components_least,
             "most": found.n_components_most,
         },
-        "distance_rank": _or(found.distance_rank, LOST_IN_NOISE),
-        "share_rank": _or(found.share_rank, LOST_IN_NOISE),
+        "distance_rank": defined_or(found.distance_rank, LOST_IN_NOISE),
+        "share_rank": defined_or(found.share_rank, LOST_IN_NOISE),
         "n_roles": found.n_conditions,
         "n_llms": found.n_groups,
     }
@@ -157,14 +158,10 @@ def _axis(found: Axis) -> dict[str, Any]:
 def _estimate(found: Estimate) -> dict[str, Any]:
     no_end = LOST_IN_NOISE if np.isnan(found.estimate) else NO_END
     return {
-        "estimate": _or(found.estimate, LOST_IN_NOISE),
-        "ci_low": _or(found.ci_low, no_end),
-        "ci_high": _or(found.ci_high, no_end),
+        "estimate": defined_or(found.estimate, LOST_IN_NOISE),
+        "ci_low": defined_or(found.ci_low, no_end),
+        "ci_high": defined_or(found.ci_high, no_end),
     }
-
-
-def _or(value: float, reason: str) -> float | Missing:
-    return float(value) if np.isfinite(value) else Missing(reason)
 
 
 def _direction(found: Axis | None, scales: tuple[str, ...]) -> dict[str, float] | Missing:
@@ -214,7 +211,7 @@ def _by_llm(
     groups = spaces["items"].group
     for group in np.unique(groups):
         own = groups == group
-        entry: dict[str, Any] = _named(answers, respondents[own][0], ("llm", "variant"))
+        entry: dict[str, Any] = {**answers.names(respondents[own][0, :2])}
         progress(f"distance from the default persona: {entry['llm']} / {entry['variant']}")
         for space, profiles in spaces.items():
             try:
@@ -233,22 +230,18 @@ def _distances(
     for i, respondent in enumerate(respondents):
         if respondent[2] == origin:
             continue
-        entry: dict[str, Any] = _named(answers, respondent, RESPONDENT)
+        entry: dict[str, Any] = {**answers.names(respondent)}
         for space, found in by_space.items():
             no_default = "the default persona of this llm has no complete profile"
             no_sem = no_default if np.isnan(found.distance[i]) else NO_NOISE
             entry[space] = {
-                "distance": _or(found.distance[i], no_default),
-                "sem": _or(found.distance_sem[i], no_sem),
-                "along_axis": _or(found.along[i], no_default),
-                "along_axis_sem": _or(found.along_sem[i], no_sem),
+                "distance": defined_or(found.distance[i], no_default),
+                "sem": defined_or(found.distance_sem[i], no_sem),
+                "along_axis": defined_or(found.along[i], no_default),
+                "along_axis_sem": defined_or(found.along_sem[i], no_sem),
             }
         rows.append(entry)
     return rows
-
-
-def _named(answers: Answers, codes: NDArray[np.int64], columns: tuple[str, ...]) -> dict[str, Any]:
-    return {column: answers.levels[column][codes[i]] for i, column in enumerate(columns)}
 
 
 def _warnings(

@@ -16,6 +16,7 @@ import numpy as np
 from persona_big5.analysis.answers import RESPONDENT, lay_out
 from persona_big5.analysis.axis import DEFAULTS, MOST_WITHOUT_NOISE, NO_NOISE
 from persona_big5.analysis.document import Missing
+from persona_big5.analysis.missing import defined_or
 from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.store.longtable import KEY_DEFAULTS
 from persona_big5.validity.axis import run_noise
@@ -199,9 +200,9 @@ def _kept(found: Measured, scale: int, first: int, later: int) -> dict[str, Any]
 def _change(found: Change) -> dict[str, Any]:
     return {
         **estimate(found.change),
-        "sem": _or(found.sem, NO_NOISE),
-        "reliably_up": _or(found.share_up, NO_NOISE),
-        "reliably_down": _or(found.share_down, NO_NOISE),
+        "sem": defined_or(found.sem, NO_NOISE),
+        "reliably_up": defined_or(found.share_up, NO_NOISE),
+        "reliably_down": defined_or(found.share_down, NO_NOISE),
         "n": found.n,
     }
 
@@ -218,14 +219,10 @@ def estimate(found: Estimate) -> dict[str, Any]:
     """Write an estimate with its ends, each that is not defined with the reason."""
     undefined = "scores do not differ between respondents"
     return {
-        "estimate": _or(found.estimate, undefined),
-        "ci_low": _or(found.ci_low, NO_END),
-        "ci_high": _or(found.ci_high, NO_END),
+        "estimate": defined_or(found.estimate, undefined),
+        "ci_low": defined_or(found.ci_low, NO_END),
+        "ci_high": defined_or(found.ci_high, NO_END),
     }
-
-
-def _or(value: float, reason: str) -> float | Missing:
-    return float(value) if np.isfinite(value) else Missing(reason)
 
 
 def control_entry(found: Measured) -> dict[str, Any] | Missing:
@@ -299,8 +296,8 @@ def _course(
         back = half_life(own - base, times, facets)
         of_return: dict[str, Any] | Missing = {
             "estimate": back.half_life,
-            "ci_low": _or(back.ci_low, NO_END),
-            "ci_high": _or(back.ci_high, "it may not return at all"),
+            "ci_low": defined_or(back.ci_low, NO_END),
+            "ci_high": defined_or(back.ci_high, "it may not return at all"),
             "at_first": back.start,
         }
     except NotEstimableError as error:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from persona_big5.analysis.answers import CELL, RESPONDENT
+from persona_big5.analysis.answers import CELL, RESAMPLED
 from persona_big5.analysis.document import Missing
 from persona_big5.analysis.structure import WITHOUT_STYLE
 from persona_big5.errors import NotEstimableError
 from persona_big5.factors.bootstrap import aligned_loadings, loading_intervals
 from persona_big5.variance.jackknife import FEW_LEVELS, FEWEST_LEVELS
-from persona_big5.variance.resampling import draw_counts, resampled_covariances
+from persona_big5.variance.resampling import draw_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from persona_big5.factors.extraction import FactorSolution
     from persona_big5.variance.groups import FloatArray
 
-RESAMPLED = ("llm", "persona")
 WITHOUT_INTERVALS = "split_run"
 NOT_RESAMPLED = f"neither llms nor personas have at least {FEWEST_LEVELS} levels to resample"
 _NUMBERS_AT_ONCE = 20_000_000
@@ -120,15 +119,8 @@ def _resampled(
     loadings: dict[str, list[FloatArray]] = {level: [] for level in solutions}
     for first in range(0, draws, at_once):
         progress(f"intervals of loadings: {min(first + at_once, draws)} of {draws} resamples")
-        covariances = resampled_covariances(
-            answers.scores,
-            answers.codes,
-            CELL,
-            respondent_columns=RESPONDENT,
-            effects=estimator.effects,
-            counts={column: drawn[first : first + at_once] for column, drawn in counts.items()},
-            levels=set(covariance_of.values()),
-        )
+        some = {column: drawn[first : first + at_once] for column, drawn in counts.items()}
+        covariances = estimator.resampled(some, set(covariance_of.values()))
         for level, solution in solutions.items():
             structure = structures[level]
             if not isinstance(structure, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from persona_big5.analysis.document import Missing
@@ -20,3 +21,8 @@ def or_missing(compute: Callable[P, T], *args: P.args, **given: P.kwargs) -> T |
         return compute(*args, **given)
     except (NotEstimableError, DataError) as error:
         return Missing(str(error))
+
+
+def defined_or(value: float, reason: str) -> float | Missing:
+    """Give a number, or `Missing` where it is not finite."""
+    return float(value) if math.isfinite(value) else Missing(reason)

@@ -9,6 +9,7 @@ import numpy as np
 
 from persona_big5.analysis.answers import MISSING_STATE, RESPONDENT, lay_out
 from persona_big5.analysis.document import Missing, component_entry
+from persona_big5.analysis.missing import defined_or
 from persona_big5.errors import DataError, NotEstimableError
 from persona_big5.validity.crossed import correlation_over_facets
 from persona_big5.validity.missingness import correlation_range, extreme_imputations
@@ -161,12 +162,9 @@ def _states_by_respondent(asked: _Asked) -> list[dict[str, Any]]:
     order = np.argsort(respondent, kind="stable")
     rows = np.split(order, np.cumsum(np.bincount(respondent))[:-1])
     return [
-        {**_named(asked, code), "states": _shares_of(asked.state[own])} for code, own in zip(codes, rows, strict=True)
+        {**asked.design.names(code), "states": _shares_of(asked.state[own])}
+        for code, own in zip(codes, rows, strict=True)
     ]
-
-
-def _named(asked: _Asked, codes: IntArray) -> dict[str, str]:
-    return {column: asked.design.levels[column][code] for column, code in zip(RESPONDENT, codes, strict=False)}
 
 
 def _refusal_components(asked: _Asked) -> dict[str, Any] | Missing:
@@ -224,8 +222,8 @@ def _correlation_with_interval(x: FloatArray, y: FloatArray, codes: IntArray) ->
     no_end = f"neither llms nor personas have {FEWEST_LEVELS} levels with refusals to leave out"
     return {
         "estimate": found.estimate,
-        "ci_low": _or(found.ci_low, no_end),
-        "ci_high": _or(found.ci_high, no_end),
+        "ci_low": defined_or(found.ci_low, no_end),
+        "ci_high": defined_or(found.ci_high, no_end),
         "n": len(x),
     }
 
@@ -242,7 +240,7 @@ def _scale_means(asked: _Asked) -> dict[str, Any]:
 def _means_of(asked: _Asked, groups: IntArray, codes: IntArray) -> list[dict[str, Any]]:
     """Means of all answers of a scale by group: those that are there, and with all missing at either end."""
     tables = {"complete": asked.scores, "least": asked.filled(asked.low), "most": asked.filled(asked.high)}
-    rows: list[dict[str, Any]] = [{**_named(asked, code), "scales": {}} for code in codes]
+    rows: list[dict[str, Any]] = [{**asked.design.names(code), "scales": {}} for code in codes]
     for scale in asked.design.items.scales:
         own = asked.design.items.members(scale)
         found = {name: _pooled_means(table[:, own], groups, len(codes)) for name, table in tables.items()}
@@ -250,13 +248,9 @@ def _means_of(asked: _Asked, groups: IntArray, codes: IntArray) -> list[dict[str
             row["scales"][scale] = (
                 Missing("not asked")
                 if np.isnan(found["least"][i])
-                else {name: _or(values[i], "no answer") for name, values in found.items()}
+                else {name: defined_or(values[i], "no answer") for name, values in found.items()}
             )
     return rows
-
-
-def _or(value: float, reason: str) -> float | Missing:
-    return float(value) if np.isfinite(value) else Missing(reason)
 
 
 def _scale_correlations(asked: _Asked) -> dict[str, Any] | Missing:
@@ -269,7 +263,7 @@ def _scale_correlations(asked: _Asked) -> dict[str, Any] | Missing:
         "variables": list(scales),
         "n": asked.design.count(RESPONDENT),
         **{
-            name: [[_or(value, NO_CORRELATION) for value in row] for row in matrix]
+            name: [[defined_or(value, NO_CORRELATION) for value in row] for row in matrix]
             for name, matrix in (("complete", found.complete), ("least", found.least), ("most", found.most))
         },
     }
@@ -291,7 +285,7 @@ def _variance_shares(asked: _Asked) -> dict[str, Any] | Missing:
         values = {name: each[effect] for name, each in found.items() if np.isfinite(each.get(effect, np.nan))}
         imputed = [value for name, value in values.items() if name != "complete"]
         rows[effect] = {
-            "complete": _or(found["complete"][effect], "no variance"),
+            "complete": defined_or(found["complete"][effect], "no variance"),
             "least": min(imputed) if imputed else Missing("no variance"),
             "most": max(imputed) if imputed else Missing("no variance"),
             "imputations": {name: value for name, value in values.items() if name != "complete"},

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from statsmodels.stats.multitest import multipletests
 
-from persona_big5.analysis.answers import CELL
 from persona_big5.analysis.document import Missing
 from persona_big5.validity.mixtures import FEWEST_RUNS, MOST_DRAWS, Mixtures, grid_step, judge_mixtures, uniform_dip_p
 from persona_big5.variance.groups import distinct_rows
@@ -153,7 +152,7 @@ def _listed(
             if min(found.dip_p[i], found.ratio_p[i]) < FALSE_DISCOVERIES:
                 rows.append(
                     {
-                        **{column: answers.levels[column][answers.code(column)[row]] for column in CELL},
+                        **answers.names(answers.codes[row]),
                         "option_order": str(answers.option_order[row]),
                         "scale": one.scale,
                         "runs": one.scores.shape[1],

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from persona_big5.analysis import document
-from persona_big5.analysis.answers import RESPONDENT, is_placebo
+from persona_big5.analysis.answers import RESAMPLED, RESPONDENT, is_placebo
 from persona_big5.analysis.document import Missing
 from persona_big5.analysis.missing import or_missing
 from persona_big5.errors import NotEstimableError
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     Coefficients = Callable[[NDArray[np.bool_]], FloatArray]
 
 P = ParamSpec("P")
-RESAMPLED = ("llm", "persona")
 TWO_RUNS = 2
 NO_FRAME = Missing("the long table was not given")
 NOT_RESAMPLED = (

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from persona_big5.analysis.answers import CELL, RESPONDENT
+from persona_big5.analysis.answers import CELL, RESAMPLED, RESPONDENT
 from persona_big5.analysis.document import Missing
 from persona_big5.analysis.structure import WITHOUT_STYLE
 from persona_big5.errors import NotEstimableError
+from persona_big5.factors.correlation import fisher_z
 from persona_big5.factors.scores import (
     ENOUGH_TO_RANK,
     LEAST_ANSWERED,
@@ -21,8 +22,9 @@ from persona_big5.factors.scores import (
     factor_scores,
     score_weights,
 )
+from persona_big5.factors.smoothing import positive_part
 from persona_big5.variance.jackknife import FEWEST_LEVELS, Replicates, interval
-from persona_big5.variance.resampling import resampled_covariances
+from persona_big5.variance.resampling import leave_out_counts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
 OF_RESPONDENTS = ("means", "respondent")
 """Levels whose factors are of respondents, so that a respondent's mean answers can be scored on them."""
 METHODS: tuple[ScoringMethod, ...] = ("regression", "ten_berge")
-RESAMPLED = ("llm", "persona")
 NOT_OF_RESPONDENTS = "factors of this level are no traits of single respondents"
 NOT_OF_ANSWERS = "agreement with everything is taken out of covariances here, not out of single answers"
 NOT_RESAMPLED = f"neither llms nor personas have at least {FEWEST_LEVELS} levels to resample"
@@ -51,7 +52,6 @@ MISSING_RULE = (
     "ten Berge scores on complete respondents; nothing is imputed"
 )
 _SMALLEST_UNIQUENESS = 0.005
-_CLOSE_TO_ONE = 0.9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def _at_level(
     runs = estimator.runs_per_respondent() if "run" not in estimator.reasons else 1.0
     covariance = _implied(solution)
     if level == "respondent" and "run" in matrices:
-        covariance = covariance + _positive(to_variables @ matrices["run"][block] @ to_variables.T) / runs
+        covariance = covariance + positive_part(to_variables @ matrices["run"][block] @ to_variables.T) / runs
     z = _variables(answers, to_variables, used)
     of_items = score_weights(solution, covariance).T @ to_variables
     scores = {method: factor_scores(z, solution, covariance, method) for method in METHODS}
@@ -147,11 +147,6 @@ def _implied(solution: FactorSolution) -> FloatArray:
     """Covariance of the variables by the model, positive definite also in a Heywood case."""
     unique = np.maximum(solution.uniquenesses, _SMALLEST_UNIQUENESS)
     return np.asarray(solution.structure @ solution.loadings.T + np.diag(unique))
-
-
-def _positive(covariance: FloatArray) -> FloatArray:
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T)
 
 
 def _variables(answers: Answers, to_variables: FloatArray, used: IntArray) -> FloatArray:
@@ -188,29 +183,13 @@ def _reliability(
     if not np.isfinite(estimate).all():
         return (TOO_FEW_ANSWERS,) * 2
     replicates: dict[str, FloatArray] = {}
-    for column in RESAMPLED:
-        present = np.unique(answers.code(column))
-        if len(present) >= FEWEST_LEVELS:
-            left_out = np.ones((len(present), int(present[-1]) + 1))
-            left_out[np.arange(len(present)), present] = 0.0
-            without = resampled_covariances(
-                answers.scores,
-                answers.codes,
-                CELL,
-                respondent_columns=RESPONDENT,
-                effects=(),
-                counts={column: left_out},
-                levels=("respondent", "run"),
-            )
-            replicates[column] = _z(share(without["respondent"], without["run"]))
+    for column, counts in leave_out_counts(answers.codes, CELL, RESAMPLED).items():
+        without = estimator.resampled({column: counts}, ("respondent", "run"))
+        replicates[column] = fisher_z(share(without["respondent"], without["run"]))
     if not replicates:
         return estimate, NOT_RESAMPLED
-    low, high = (np.tanh(end) for end in interval(_z(estimate), Replicates(replicates)))
+    low, high = (np.tanh(end) for end in interval(fisher_z(estimate), Replicates(replicates)))
     return estimate, (low, high) if np.isfinite(low).all() else TOO_FEW_ANSWERS
-
-
-def _z(reliability: FloatArray) -> FloatArray:
-    return np.asarray(np.arctanh(np.clip(reliability, -_CLOSE_TO_ONE, _CLOSE_TO_ONE)))
 
 
 def scores_entry(found: Mapping[str, LevelScores | str]) -> dict[str, dict[str, Any] | Missing]:
@@ -256,8 +235,7 @@ def scores_table(answers: Answers, found: Mapping[str, LevelScores | str]) -> pd
     Columns ``level, method, llm, variant, persona, n_answered, factor_1, ..., standard_error_1, ...``; scores are in
     standard deviations of the factors (those of ``factors.<level>``, in their order), NaN without enough answers.
     """
-    _, first = np.unique(answers.respondent, return_index=True)
-    who = {column: [answers.levels[column][code] for code in answers.code(column)[first]] for column in RESPONDENT}
+    who = answers.respondent_names()
     parts = []
     for level, one in found.items():
         for method, scores in {} if isinstance(one, str) else one.scores.items():

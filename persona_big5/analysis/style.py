@@ -132,8 +132,7 @@ def _highest(answers: Answers, found: Infrequency) -> list[dict[str, Any]]:
     shares = np.nan_to_num(found.by_respondent)
     rows = np.unique(answers.respondent, return_index=True)[1]
     return [
-        {column: answers.levels[column][answers.code(column)[rows[i]]] for column in RESPONDENT}
-        | {"share": float(shares[i])}
+        {**answers.names(answers.codes[rows[i], : len(RESPONDENT)]), "share": float(shares[i])}
         for i in np.argsort(-shares, kind="stable")[:NAMED]
         if shares[i] > 0
     ]

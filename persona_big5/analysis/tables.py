@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from persona_big5.analysis.answers import RESPONDENT
 from persona_big5.factors.correlation import correlation_of
 from persona_big5.validity.reliability import mean_of_answered
 
@@ -43,10 +42,7 @@ def parquet_tables(
         One row per item, raw variance components by effect.
     """
     items = list(answers.items.names)
-    _, first = np.unique(answers.respondent, return_index=True)
-    who = pd.DataFrame(
-        {column: [answers.levels[column][code] for code in answers.code(column)[first]] for column in RESPONDENT}
-    )
+    who = pd.DataFrame(answers.respondent_names())
     means = answers.respondent_means(answers.scores)
     keyed = answers.keyed_scores
     scales = {

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from persona_big5.analysis.answers import CELL, RESAMPLED
 from persona_big5.analysis.levels import CORRECTED
-from persona_big5.factors.correlation import correlation_of
-from persona_big5.variance.jackknife import FEWEST_LEVELS, Replicates, interval
+from persona_big5.factors.correlation import correlation_of, fisher_z
+from persona_big5.variance.jackknife import Replicates, interval
+from persona_big5.variance.resampling import leave_out_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,9 +19,6 @@ if TYPE_CHECKING:
     from persona_big5.analysis.answers import Answers, ItemInfo
     from persona_big5.analysis.levels import LevelEstimator
     from persona_big5.variance.groups import FloatArray
-
-CLOSE_TO_ONE = 0.9999
-RESAMPLED = ("llm", "persona")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +67,9 @@ def scale_correlations(
     least 4 levels, correlations on Fisher's z; none for ``split_run``, which is a check only.
     """
     replicates = {}
-    for facet in RESAMPLED:
-        present = np.unique(answers.code(facet))
-        if len(present) >= FEWEST_LEVELS:
-            progress(f"correlations of scales without each {facet}")
-            left_in = np.ones((len(present), int(present[-1]) + 1))
-            left_in[np.arange(len(present)), present] = 0.0
-            replicates[facet] = estimator.resampled({facet: left_in}, [one for one in matrices if one != "split_run"])
+    for facet, counts in leave_out_counts(answers.codes, CELL, RESAMPLED).items():
+        progress(f"correlations of scales without each {facet}")
+        replicates[facet] = estimator.resampled({facet: counts}, [one for one in matrices if one != "split_run"])
     return {
         level: _with_intervals(answers.items, estimator, level, matrix, replicates)
         for level, matrix in matrices.items()
@@ -94,9 +89,9 @@ def _with_intervals(
         for facet, by_level in replicates.items()
         if level in by_level
     }
-    of_matrix = Replicates({facet: np.stack([_z(row[0]) for row in rows]) for facet, rows in left_out.items()})
+    of_matrix = Replicates({facet: np.stack([fisher_z(row[0]) for row in rows]) for facet, rows in left_out.items()})
     of_universe = Replicates({facet: np.stack([row[1] for row in rows]) for facet, rows in left_out.items()})
-    low, high = (np.tanh(ends) for ends in interval(_z(matrix), of_matrix))
+    low, high = (np.tanh(ends) for ends in interval(fisher_z(matrix), of_matrix))
     for ends in (low, high):
         np.fill_diagonal(ends, np.where(np.isnan(np.diag(ends)), np.nan, 1.0))
     return ScaleCorrelations(
@@ -121,7 +116,3 @@ def _correlations(items: ItemInfo, covariance: FloatArray) -> tuple[FloatArray, 
         own = np.diag(covariance)[members].sum() / n**2
         universe[i, i] = (of_scales[i, i] - own) * n / (n - 1) if n > 1 else np.nan
     return np.clip(correlation_of(of_scales), -1.0, 1.0), correlation_of(universe)
-
-
-def _z(correlations: FloatArray) -> FloatArray:
-    return np.arctanh(np.clip(correlations, -CLOSE_TO_ONE, CLOSE_TO_ONE))

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MIN_PAIRS = 3  # two points always correlate +1 or -1
+CLOSE_TO_ONE = 0.9999
+"""Correlations beyond are taken as this on Fisher's z, which is infinite at 1."""
 _ROUNDING = 1e-12  # relative: a variance this small beside its own terms is rounding error
 
 
@@ -149,3 +151,9 @@ def correlation_of(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     matrix: NDArray[np.float64] = covariance / np.outer(scale, scale)
     np.fill_diagonal(matrix, np.where(np.isnan(scale), np.nan, 1.0))
     return matrix
+
+
+def fisher_z(correlations: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fisher's z of correlations of any shape, cut off at +-.9999; NaN stays NaN."""
+    z: NDArray[np.float64] = np.arctanh(np.clip(correlations, -CLOSE_TO_ONE, CLOSE_TO_ONE))
+    return z

@@ -64,13 +64,8 @@ def nearest_correlation(R: NDArray[np.float64]) -> NDArray[np.float64]:
     p = len(R)
     shifted = R - floor * np.eye(p)
 
-    def positive_part(y: NDArray[np.float64]) -> NDArray[np.float64]:
-        values, vectors = np.linalg.eigh(shifted + np.diag(y))
-        part: NDArray[np.float64] = (vectors * np.maximum(values, 0.0)) @ vectors.T
-        return part
-
     def dual(y: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        part = positive_part(y)
+        part = positive_part(shifted + np.diag(y))
         return 0.5 * float((part**2).sum()) - (1 - floor) * float(y.sum()), np.diag(part) - (1 - floor)
 
     found = minimize(
@@ -86,9 +81,16 @@ def nearest_correlation(R: NDArray[np.float64]) -> NDArray[np.float64]:
             f"(diagonal off by {np.abs(found.jac).max():.1g}); "
             "drop the items with the least reliable variance"
         )
-    nearest = positive_part(found.x) + floor * np.eye(p)
+    nearest = positive_part(shifted + np.diag(found.x)) + floor * np.eye(p)
     scale = np.sqrt(np.diag(nearest))
     return _symmetric_with_unit_diagonal(nearest / np.outer(scale, scale))
+
+
+def positive_part(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Set the negative eigenvalues of a symmetric matrix (p, p) to 0."""
+    values, vectors = np.linalg.eigh(matrix)
+    part: NDArray[np.float64] = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    return part
 
 
 def _symmetric_with_unit_diagonal(R: NDArray[np.float64]) -> NDArray[np.float64]:

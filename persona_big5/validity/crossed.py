@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from persona_big5.factors.correlation import fisher_z
 from persona_big5.variance.jackknife import FEWEST_LEVELS, Replicates, interval
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from persona_big5.variance.groups import FloatArray, IntArray
 
-CLOSE_TO_ONE = 0.9999
 NOTHING = 1e-12
 
 
@@ -67,15 +67,15 @@ def mean_over_facets(values: FloatArray, facets: Sequence[IntArray]) -> Estimate
 
 def correlation_over_facets(x: FloatArray, y: FloatArray, facets: Sequence[IntArray]) -> Estimate:
     """Pearson correlation of x and y (n,), its interval on Fisher's z; NaN where either is constant."""
-    return over_facets(lambda kept: fisher_z(x[kept], y[kept]), facets, len(x)).map(lambda z: float(np.tanh(z)))
+    return over_facets(lambda kept: _z(x[kept], y[kept]), facets, len(x)).map(lambda z: float(np.tanh(z)))
 
 
-def fisher_z(x: FloatArray, y: FloatArray) -> float:
-    """Fisher's z of the correlation of x and y (n,), cut off at r = .9999; NaN where either is constant."""
+def _z(x: FloatArray, y: FloatArray) -> float:
+    """Fisher's z of the correlation of x and y (n,); NaN where either is constant."""
     if len(x) < 2:
         return float("nan")
     x, y = x - x.mean(), y - y.mean()
     size = float(np.sqrt((x @ x) * (y @ y)))
     if not size > NOTHING:
         return float("nan")
-    return float(np.arctanh(np.clip(x @ y / size, -CLOSE_TO_ONE, CLOSE_TO_ONE)))
+    return float(fisher_z(x @ y / size))

@@ -10,6 +10,7 @@ import scipy.optimize
 import scipy.stats
 
 from persona_big5.errors import DataError, NotEstimableError
+from persona_big5.factors.correlation import fisher_z
 from persona_big5.validity.crossed import Estimate, correlation_over_facets, mean_over_facets, over_facets
 from persona_big5.variance.jackknife import FEWEST_LEVELS
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 FEWEST_VARIABLES = 3
 RELIABLE = 1.96
-CLOSE_TO_ONE = 0.9999
 FASTEST = 60.0
 """Largest rate of return per unit of time that is looked for: a half-life of about a hundredth of it."""
 
@@ -154,7 +154,7 @@ def _row_z(a: FloatArray, b: FloatArray) -> FloatArray:
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
     r = np.divide((a * b).sum(axis=1), size, out=np.full(len(a), np.nan), where=size > 1e-12)
-    return np.asarray(np.arctanh(np.clip(r, -CLOSE_TO_ONE, CLOSE_TO_ONE)))
+    return fisher_z(r)
 
 
 def change_of(

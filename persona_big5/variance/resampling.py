@@ -55,6 +55,20 @@ def draw_counts(
     return counts
 
 
+def leave_out_counts(codes: IntArray, columns: Sequence[str], left_out: Sequence[str]) -> dict[str, FloatArray]:
+    """Leave each level of a column out in turn: resamples for the jackknife, in order of the levels' codes.
+
+    Arguments and result as in `draw_counts`; of a column of n levels there are n resamples.
+    """
+    counts: dict[str, FloatArray] = {}
+    for column in left_out:
+        present = np.unique(codes[:, columns.index(column)])
+        if len(present) >= FEWEST_LEVELS:
+            counts[column] = np.ones((len(present), int(present[-1]) + 1))
+            counts[column][np.arange(len(present)), present] = 0.0
+    return counts
+
+
 def resampled_covariances(
     scores: FloatArray,
     codes: IntArray,

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from persona_big5.errors import DataError
-from persona_big5.factors.correlation import correlation_of, pearson, spearman
+from persona_big5.factors.correlation import correlation_of, fisher_z, pearson, spearman
 
 NAN = np.nan
 
@@ -81,6 +81,12 @@ def test_correlation_of_leaves_impossible_variances_undefined():
     assert np.isnan(found[2:]).all()
     assert np.isnan(found[:, 2:]).all()
     assert not np.isinf(found).any()
+
+
+def test_fishers_z_is_finite_at_one_and_undefined_where_r_is():
+    r = np.array([[0.5, -0.2], [1.0, NAN]])
+    np.testing.assert_allclose(np.tanh(fisher_z(r)), [[0.5, -0.2], [0.9999, NAN]], rtol=0, atol=1e-12)
+    assert fisher_z(np.array(-1.2)) == -fisher_z(np.array(1.0))
 
 
 def test_one_column_of_numbers_is_refused():

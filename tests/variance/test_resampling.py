@@ -14,7 +14,7 @@ from persona_big5.variance.covariance import means_by_group, pairwise_covariance
 from persona_big5.variance.design import RESIDUAL, Effect, Facet, identified_effects
 from persona_big5.variance.groups import distinct_rows
 from persona_big5.variance.levels import level_effects
-from persona_big5.variance.resampling import draw_counts, resampled_covariances
+from persona_big5.variance.resampling import draw_counts, leave_out_counts, resampled_covariances
 
 COLUMNS = ("a", "b", "c")
 UNITS = ("a", "b")
@@ -101,7 +101,7 @@ def test_leaving_a_level_out_is_a_resample_too(missing, runs):
     effects = identified(scores, codes)
     levels = [level for level in LEVELS if runs > 1 or level not in ("respondent", "run")]
     levels = [level for level in levels if level in {effect.name for effect in effects} or level not in EFFECTS]
-    found = resampled(scores, codes, effects, {"b": 1.0 - np.eye(6)}, levels)
+    found = resampled(scores, codes, effects, leave_out_counts(codes, COLUMNS, ["b"]), levels)
     for left_out in range(6):
         kept = codes[:, 1] != left_out
         expected = of_rows(scores[kept], codes[kept], effects)
@@ -155,6 +155,13 @@ def test_levels_that_are_not_there_are_not_drawn():
     assert counts.shape == (50, 7)
     assert (counts[:, 3] == 0).all()
     np.testing.assert_array_equal(counts.sum(axis=1), 6)
+
+
+def test_levels_that_are_there_are_left_out_one_by_one():
+    _, codes = world(6, sizes=(3, 5, 1))
+    counts = leave_out_counts(codes[codes[:, 1] != 2], COLUMNS, UNITS)
+    assert list(counts) == ["b"]
+    np.testing.assert_array_equal(counts["b"][:, [0, 1, 3, 4]], 1 - np.eye(4))
 
 
 def test_too_few_answers_are_undefined_without_a_warning():

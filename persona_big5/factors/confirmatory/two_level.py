@@ -16,6 +16,7 @@ from persona_big5.factors.confirmatory.one_level import check_definite
 from persona_big5.factors.confirmatory.solution import Estimates, estimates
 from persona_big5.factors.confirmatory.structure import check_identified
 from persona_big5.factors.matrices import checked_scores
+from persona_big5.factors.smoothing import positive_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -268,7 +269,7 @@ class _Model:
         pair = structures[0], structures[1]
         start = TwoLevelPoint.at(pair, moments, parameters, matrices)
         if start is None:  # a saturated matrix between clusters that is too indefinite for larger clusters
-            start = TwoLevelPoint.at(pair, moments, parameters, [matrices[0], _semidefinite(matrices[1])])
+            start = TwoLevelPoint.at(pair, moments, parameters, [matrices[0], positive_part(matrices[1])])
         assert start is not None
         point, converged = descend(start)
         return cls(pair, point, converged)
@@ -308,8 +309,3 @@ class _Model:
             return None if point is None else point.gradient
 
         return curvature(gradient, self.point.parameters)
-
-
-def _semidefinite(matrix: FloatArray) -> FloatArray:
-    values, vectors = np.linalg.eigh(matrix)
-    return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T)
