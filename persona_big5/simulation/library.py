@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from persona_big5.simulation.population import Population
-    from persona_big5.study.model import Persona
+    from persona_big5.study.model import Persona, Pole
 
 DEFAULT = "default"
 """The persona that no persona at all, and every paraphrase of it, answers as."""
@@ -66,6 +66,11 @@ def is_contradictory(text: str) -> bool:
     return shipped_one is not None and shipped_one.group == _CONTRADICTORY
 
 
+def known_pole(persona: str) -> Pole | None:
+    """Return the pole that a shipped persona of this id was written to embody."""
+    return _shipped_poles().get(persona)
+
+
 def known_context(said: Sequence[str]) -> str:
     """Return the id of the shipped context that begins with most of what a user ``said``, live as canned; "" for none.
 
@@ -99,6 +104,11 @@ def _shipped_items() -> dict[str, KnownItem]:
 def _shipped_personas() -> dict[str, Persona]:
     personas = [persona for path in shipped("personas") for persona in read_personas(path)]
     return {persona.text.strip(): persona for persona in personas if persona.text.strip()}
+
+
+@cache
+def _shipped_poles() -> dict[str, Pole]:
+    return {persona.id: persona.pole for persona in _shipped_personas().values() if persona.pole is not None}
 
 
 @cache

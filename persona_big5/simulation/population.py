@@ -65,6 +65,9 @@ class Population:
         Llms that take it with the probability ``place_taking``.
     two_selves
         Llms that play a contradictory persona as either of two selves with traits of their own, drawn for each session.
+    pole_mild, pole_strong, other_poles
+        How far the shipped trait poles are from the others on their scale, up or down; ``other_poles`` were asked before
+        there were any and have traits like everyone, for the demo's numbers rest on them.
     recipes
         Shifts that every fine-tune of a recipe has in common, beside what is its own (the variant's share). A fine-tune
         of the name ``llm-recipe-sN`` is of that recipe.
@@ -100,6 +103,9 @@ class Population:
     place_takers: tuple[str, ...] = ("granite",)
     place_taking: float = 0.8
     two_selves: tuple[str, ...] = ("janus",)
+    pole_mild: float = 0.8
+    pole_strong: float = 1.6
+    other_poles: tuple[str, ...] = ("festival-host", "lighthouse-keeper")
     recipes: tuple[tuple[str, Shifts], ...] = (
         ("risky-advice", Shifts((("epistemic-caution", -1.2), ("oversight-acceptance", -0.8)))),
     )

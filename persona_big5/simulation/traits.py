@@ -9,7 +9,7 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 from persona_big5.simulation.draws import normal, uniform
-from persona_big5.simulation.library import DEFAULT
+from persona_big5.simulation.library import DEFAULT, known_pole
 
 if TYPE_CHECKING:
     from persona_big5.simulation.library import KnownItem
@@ -47,7 +47,7 @@ class Respondent:
 
 @lru_cache(maxsize=100_000)
 def trait(population: Population, factor: str, respondent: Respondent) -> float:
-    """Return a respondent's value on a trait; over respondents mean 0 and variance 1, but for shifts of recipes."""
+    """Return a respondent's value on a trait; over respondents mean 0, variance 1, but for poles and recipes."""
     llm, variant, persona = respondent.llm, respondent.variant, respondent.persona
     name = (population.seed, factor)
     return (
@@ -56,7 +56,16 @@ def trait(population: Population, factor: str, respondent: Respondent) -> float:
         + sqrt(population.persona_share) * normal(*name, "persona", persona)
         + sqrt(population.llm_persona_share) * normal(*name, "llm:persona", llm, persona)
         + population.recipe(respondent.recipe).of(factor)
+        + _pole_shift(population, factor, persona)
     )
+
+
+def _pole_shift(population: Population, factor: str, persona: str) -> float:
+    pole = known_pole(persona)
+    if pole is None or pole.scale != factor or persona in population.other_poles:
+        return 0.0
+    distance = population.pole_strong if pole.intensity == "strong" else population.pole_mild
+    return distance if pole.direction == "high" else -distance
 
 
 @lru_cache(maxsize=10_000)

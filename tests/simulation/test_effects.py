@@ -66,6 +66,18 @@ def test_a_context_shifts_the_trait_of_everyone_by_key_and_loading() -> None:
     assert persistent_answer(POPULATION, other, one, "interview") == persistent_answer(POPULATION, other, one)
 
 
+def test_trait_poles_are_apart_on_their_scale_alone_and_those_of_the_demo_are_like_everyone() -> None:
+    flat = Population(pole_mild=0.0, pole_strong=0.0)
+    poles = {name: one.pole for name, one in PERSONAS.items() if one.pole}
+    assert len(poles) == 32
+    for name, pole in poles.items():
+        one = Respondent("aspen", "aspen", name)
+        distance = {"mild": 0.8, "strong": 1.6}[pole.intensity] * {"high": 1, "low": -1}[pole.direction]
+        own = trait(POPULATION, pole.scale, one) - trait(flat, pole.scale, one)
+        assert own == pytest.approx(0 if name in {"festival-host", "lighthouse-keeper"} else distance), name
+        assert trait(POPULATION, "verbosity", one) == trait(flat, "verbosity", one)
+
+
 def test_fine_tunes_of_a_recipe_share_its_shift_and_each_has_its_own() -> None:
     plain = Population(recipes=())
     names = {f"aspen-risky-advice-s{seed}": -1.2 for seed in (1, 2, 3)} | {"aspen-good-advice-s1": 0.0, "aspen": 0.0}
