@@ -66,8 +66,8 @@ class Population:
     two_selves
         Llms that play a contradictory persona as either of two selves with traits of their own, drawn for each session.
     pole_mild, pole_strong, other_poles
-        How far the shipped trait poles are from the others on their scale, up or down; ``other_poles`` were asked before
-        there were any and have traits like everyone, for the demo's numbers rest on them.
+        How far the shipped trait poles are from the others on their scale, up or down; ``other_poles`` were asked
+        before there were any and have traits like everyone, for the demo's numbers rest on them.
     recipes
         Shifts that every fine-tune of a recipe has in common, beside what is its own (the variant's share). A fine-tune
         of the name ``llm-recipe-sN`` is of that recipe.
