@@ -141,20 +141,36 @@ def _checked(path: Path) -> str:
 
 
 def import_file(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Long or wide table: CSV, Parquet or JSON lines.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Long or wide table (CSV, Parquet, JSON lines), or a result file.")
+    ],
     db: Annotated[Path, typer.Option(help="Database to take it into; created where missing.")],
+    format_name: Annotated[
+        str | None, typer.Option("--format", metavar="FORMAT", help="Its format; default: found by its structure.")
+    ] = None,
     mapping: Annotated[
         list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="Which column holds a field; repeatable.")
+    ] = None,
+    constants: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="What the file does not say, for example llm=…; repeatable."),
+    ] = None,
+    questionnaire: Annotated[
+        str | None, typer.Option(metavar="ID|F.yaml", help="What was asked: replies are read by its options and keys.")
     ] = None,
 ) -> None:
     """Take answers that others collected into a database; the same file twice adds nothing.
 
     Example: persona-big5 import answers.csv --db results/theirs/study.duckdb --map llm=engine --map score=rating
     """
+    from persona_big5.questionnaire import load_questionnaire
+    from persona_big5.scoring.reported import read_replies
     from persona_big5.store import import_answers
-    from persona_big5.store.longtable import read_long
+    from persona_big5.store.formats import read_results
 
-    frame = read_long(file, parse_mapping(mapping))
+    asked = load_questionnaire(questionnaire, Path()) if questionnaire else None
+    table = read_results(file, format_name, parse_mapping(mapping), parse_mapping(constants, option="--set"))
+    frame = read_replies(table, asked)
     typer.echo(printable(str(import_answers(frame, db, file.name))))
     for note in frame.attrs["notes"]:
         typer.echo(printable(note))

@@ -1,4 +1,4 @@
-"""The option ``--map field=column``: which column of a table holds a field."""
+"""The options ``--map field=column`` and ``--set field=value``: what holds a field of a table, or what it is."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def parse_mapping(pairs: Sequence[str] | None) -> dict[str, str]:
-    """Read the options as {field: column}; raises DataError for one that is not FIELD=COLUMN."""
+def parse_mapping(pairs: Sequence[str] | None, option: str = "--map") -> dict[str, str]:
+    """Read the options as {field: column or value}; raises DataError for one that lacks either."""
     mapping = {}
     for pair in pairs or ():
         field, equals, column = pair.partition("=")
         if not (equals and field and column):
-            raise DataError(f"--map {pair!r} is not FIELD=COLUMN, for example --map score=rating")
+            form, example = ("FIELD=COLUMN", "score=rating") if option == "--map" else ("FIELD=VALUE", "llm=my-model")
+            raise DataError(f"{option} {pair!r} is not {form}, for example {option} {example}")
         mapping[field] = column
     return mapping

@@ -1,0 +1,139 @@
+"""Result files of other programs brought into the long table, replies as they came.
+
+Scores are read from the replies elsewhere (`scoring.reported`), by the parser that reads our own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from persona_big5.errors import DataError
+from persona_big5.questionnaire.formats.source import read_json, read_text
+from persona_big5.specfile import did_you_mean
+from persona_big5.store.formats import edsl, inspect_log, llm_personality, personallm, tables
+from persona_big5.store.formats.reported import Reported
+from persona_big5.store.longtable import ALIASES, as_long, read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+TABLE = "table"
+_TABLES = {
+    "rounds": (tables.is_rounds, tables.read_rounds),
+    "rated": (tables.is_rated, tables.read_rated),
+    "prompted": (tables.is_prompted, tables.read_prompted),
+    "psychobench": (tables.is_tested, tables.read_tested),
+}
+_DOCUMENTS = {
+    "personallm": (personallm.is_lettered, personallm.read_lettered),
+    "inspect": (inspect_log.is_log, inspect_log.read_log),
+    "edsl": (edsl.is_edsl, edsl.read_edsl),
+    "llm-personality": (llm_personality.is_cased, llm_personality.read_cased),
+}
+RESULT_FORMATS = (TABLE, *_TABLES, *_DOCUMENTS)
+"""Names of the formats that are read; ``table`` is any long or wide table."""
+
+
+def read_results(
+    path: Path,
+    format_name: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    constants: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Read a result file into the long table.
+
+    Parameters
+    ----------
+    path
+        The file.
+    format_name
+        One of `RESULT_FORMATS`; None finds it by the file's structure.
+    mapping
+        As `store.longtable.as_long` takes it.
+    constants
+        Column: the value it has in every row, for what the file does not say (often the llm).
+
+    Returns
+    -------
+    table
+        The long table; beside its columns ``item_text``, ``options`` and ``cut_off`` where the file has them. A score
+        is there where the file gives one. ``attrs["notes"]`` says what was assumed and left out.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read or is not of the format named; a constant has a column already; what `as_long` refuses.
+    """
+    if format_name is not None and format_name not in RESULT_FORMATS:
+        raise DataError(f"no result format is named '{format_name}'{did_you_mean(format_name, RESULT_FORMATS)}")
+    reported = _reported(path, format_name)
+    frame = reported.frame.copy()
+    for column, value in (constants or {}).items():
+        if column in frame.columns and not (
+            column in {"llm", "persona"} and frame[column].isin(["unknown", "none"]).all()
+        ):
+            raise DataError(f"{path}: has a column {column} already; map another to it, or leave --set {column} out")
+        frame[column] = value
+    fields = {ALIASES.get(column, column) for column in frame.columns} | {*(mapping or {})}
+    if {"item_id", "raw_response"} <= fields and "score" not in fields:
+        frame["score"] = float("nan")
+    long = as_long(frame, mapping, source=path)
+    notes = [*reported.notes, *long.attrs["notes"]]
+    if long["llm"].eq("unknown").all():
+        notes.append(
+            "the file does not name the llm: say it with --set llm=NAME, or its answers are those of 'unknown'"
+        )
+    long.attrs["notes"] = notes
+    return long
+
+
+def _reported(path: Path, format_name: str | None) -> Reported:
+    name = path.name.lower()
+    if format_name == TABLE or (format_name is None and name.endswith((".parquet", ".pq"))):
+        return Reported(read_table(path))
+    if format_name == "inspect" and not name.endswith(".json"):
+        return inspect_log.read_archive(path)
+    if format_name is None and name.endswith(".eval"):
+        return inspect_log.read_archive(path)
+    if name.removesuffix(".gz").endswith((".json", ".jsonl", ".ndjson")):
+        return _document(path, format_name)
+    return _delimited(path, format_name)
+
+
+def _document(path: Path, format_name: str | None) -> Reported:
+    data = read_json(path, read_text(path))
+    if format_name is None and llm_personality.is_leaderboard(data):
+        raise DataError(f"{path}: holds means of scales, and no answers to items; import the files with the answers")
+    found = [name for name, (recognises, _) in _DOCUMENTS.items() if recognises(data)]
+    if format_name is None and not found and isinstance(data, list) and all(isinstance(one, dict) for one in data):
+        return Reported(pd.DataFrame(data))
+    if not found or (format_name is not None and format_name not in found):
+        raise DataError(f"{path}: {_unlike(found)}")
+    return _DOCUMENTS[format_name or found[0]][1](path, data)
+
+
+def _delimited(path: Path, format_name: str | None) -> Reported:
+    if not path.is_file():
+        return Reported(read_table(path))  # says what is wrong with it
+    try:
+        columns = [str(name) for name in pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns]
+    except (ValueError, OSError, pd.errors.ParserError):
+        return Reported(read_table(path))
+    found = [name for name, (recognises, _) in _TABLES.items() if recognises(columns)]
+    if format_name is None and not found and any(column.startswith("answer.") for column in columns):
+        return edsl.read_edsl_table(path, tables.read_strings(path))
+    if format_name == "edsl":
+        return edsl.read_edsl_table(path, tables.read_strings(path))
+    if format_name is None and not found:
+        return Reported(read_table(path))
+    if format_name is not None and format_name not in found:
+        raise DataError(f"{path}: {_unlike(found)}")
+    return _TABLES[format_name or found[0]][1](path)
+
+
+def _unlike(found: list[str]) -> str:
+    seen = f"looks like {found[0]}" if found else "has the structure of no result format known"
+    return f"{seen}; known formats: {', '.join(RESULT_FORMATS)}"

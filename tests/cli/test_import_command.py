@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from persona_big5.cli.main import main
+
+RESULTS = Path(__file__).resolve().parents[1] / "store" / "samples"
+INSTRUMENTS = Path(__file__).resolve().parents[1] / "questionnaire" / "samples"
+
+
+@pytest.fixture
+def pb5(monkeypatch, capsys, tmp_path):
+    """The program in an empty folder: arguments in, (exit code, stdout, stderr) out."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["persona-big5", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        out, err = capsys.readouterr()
+        return int(caught.value.code or 0), out, err
+
+    return call
+
+
+def test_instrument_and_results_of_one_source_come_in_together_and_are_scored(pb5) -> None:
+    instrument = INSTRUMENTS / "bfi_llm.json"
+    assert pb5("import-questionnaire", instrument, "--licence", "unknown", "--citation", "unknown")[0] == 0
+    code, out, _ = pb5("import", RESULTS / "prompted.csv", "--db", "s.duckdb", "--questionnaire", "short-llm.yaml")
+    assert code == 0
+    assert out.startswith("8 answers added, 0 were there already")
+    query = (
+        "SELECT item_id, scale, keyed, state, score, raw_response FROM long WHERE option_order = 'forward' ORDER BY ALL"
+    )
+    code, out, _ = pb5("sql", "s.duckdb", query, "--json")
+    assert json.loads(out)["rows"] == [
+        ["short-llm-1", "talk", 1, "answered", 4.0, "4.0"],
+        ["short-llm-1", "talk", 1, "answered", 5.0, "5\n"],
+        ["short-llm-2", "talk", -1, "answered", 2.0, "I would go with 2, as I like detail."],
+        ["short-llm-2", "talk", -1, "refused", None, "As a language model I cannot rate myself."],
+    ]
+    assert pb5("export", "s.duckdb", "--out", "out.csv")[0] == 0
+    code, out, _ = pb5("import", "out.csv", "--db", "again.duckdb")
+    assert (code, out.splitlines()[0]) == (0, "8 answers added, 0 were there already")
+
+
+def test_what_a_file_does_not_say_is_set(pb5) -> None:
+    for llm in ("oak", "elm"):
+        code, out, _ = pb5("import", RESULTS / "rated.csv", "--db", "s.duckdb", "--set", f"llm={llm}")
+        assert code == 0
+        assert "8 answers added, 0 were there already; columns left out: failures, collected_at" in out
+    _, out, _ = pb5("sql", "s.duckdb", "SELECT llm, count(score) FROM long GROUP BY llm ORDER BY llm", "--json")
+    assert json.loads(out)["rows"] == [["elm", 6], ["oak", 6]]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--set", "llm"), "--set 'llm' is not FIELD=VALUE, for example --set llm=my-model"),
+        (("--format", "rate"), "no result format is named 'rate'; did you mean 'rated'?"),
+        (("--questionnaire", "broad-fiv"), "did you mean 'broad-five'?"),
+    ],
+)
+def test_mistakes_get_one_message(pb5, options: tuple[str, str], message: str) -> None:
+    code, out, err = pb5("import", RESULTS / "rated.csv", "--db", "s.duckdb", *options)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert not Path("s.duckdb").exists()

@@ -1,0 +1,345 @@
+"""Result files of other programs: every answer arrives with its state, read as our own replies are."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from persona_big5.errors import DataError
+from persona_big5.questionnaire import Questionnaire, read_questionnaire
+from persona_big5.questionnaire.formats import compose, published_in
+from persona_big5.scoring.reported import read_replies
+from persona_big5.store import export, import_answers, long_table
+from persona_big5.store.formats import RESULT_FORMATS, read_results
+
+SAMPLES = Path(__file__).parent / "samples"
+PUBLISHED = Path(__file__).resolve().parents[1] / "questionnaire" / "samples"
+
+
+def make_questionnaire(
+    values: tuple[int, ...] = (0, 1, 2, 3, 4, 5), ids: tuple[str, ...] = ("q-1", "q-2")
+) -> Questionnaire:
+    items = [
+        {"id": id_, "scale": "s", "key": -1 if number else 1, "text": f"Statement {id_}.", "response_scale": "r"}
+        for number, id_ in enumerate(ids)
+    ]
+    return Questionnaire.model_validate(
+        {
+            "questionnaire": "q",
+            "version": 1,
+            "response_scales": {"r": {"values": values, "labels": [f"label {value}" for value in values]}},
+            "wordings": {"a": "{item}"},
+            "scales": {"s": {"high": "h", "low": "l", "not": "n"}},
+            "items": items,
+        }
+    )
+
+
+def states(table: pd.DataFrame, *by: str) -> dict[object, tuple[object, object]]:
+    """State and score of each row, by these columns."""
+    keys = [tuple(row) if len(by) > 1 else row[0] for row in table[list(by)].astype(str).to_numpy()]
+    scores = [None if pd.isna(score) else score for score in table["score"]]
+    shown = [None if pd.isna(state) else state for state in table["state"]]
+    return dict(zip(keys, zip(shown, scores, strict=True), strict=True))
+
+
+def notes(table: pd.DataFrame) -> str:
+    return "\n".join(table.attrs["notes"])
+
+
+def test_wide_over_runs_becomes_one_row_per_run() -> None:
+    table = read_replies(read_results(SAMPLES / "rounds.csv"))
+    assert len(table) == 6
+    assert states(table, "item_id", "run")["q1", "1"] == (None, 1.0)
+    assert states(table, "item_id", "run")["q1", "3"] == (None, None), "-1 is no answer"
+    assert set(table["llm"]) == {"oak-7b"}
+    assert set(table["scale"]) == {"calm"}
+    assert set(table["wording"]) == {"en"}
+    assert "-1 is taken as no valid answer: 1 of 6" in notes(table)
+
+
+def test_minus_one_is_a_score_where_others_are_below_zero(tmp_path) -> None:
+    (tmp_path / "r.csv").write_text("id,round_1,round_2\na,-2,-1\nb,0,2\n", encoding="utf-8")
+    table = read_results(tmp_path / "r.csv")
+    assert sorted(table["score"]) == [-2, -1, 0, 2]
+
+
+def test_ratings_without_known_options_are_kept_and_invalid_ones_are_no_score() -> None:
+    table = read_replies(read_results(SAMPLES / "rated.csv", constants={"llm": "oak"}))
+    found = states(table, "persona", "item_id", "run")
+    assert found["persona-0", "1", "1"] == (None, 4.0)
+    assert found["persona-0", "1", "2"] == ("unparsable", None)
+    assert found["persona-1", "1", "2"] == ("empty", None)
+    assert set(table["llm"]) == {"oak"}
+    assert "-1 is taken as no valid answer: 2 of 8" in notes(table)
+
+
+def test_with_a_questionnaire_replies_are_read_and_named_as_ours() -> None:
+    table = read_replies(read_results(SAMPLES / "rated.csv"), make_questionnaire())
+    found = states(table, "persona", "item_id", "run")
+    assert found["persona-0", "q-1", "2"] == ("refused", None)
+    assert found["persona-0", "q-2", "2"] == ("answered", 5.0)
+    assert found["persona-1", "q-1", "2"] == ("empty", None)
+    assert dict(zip(table["item_id"], table["keyed"], strict=True)) == {"q-1": 1, "q-2": -1}
+    assert (table["score_min"].unique(), table["score_max"].unique()) == ([0.0], [5.0])
+    assert "say it with --set llm=NAME" in notes(table)
+
+
+def test_scores_that_differ_from_what_is_read_are_counted(tmp_path) -> None:
+    text = (SAMPLES / "rated.csv").read_text(encoding="utf-8").replace("0,1,1,4,0,4,", "0,1,1,2,0,4,")
+    (tmp_path / "rated.csv").write_text(text, encoding="utf-8")
+    table = read_replies(read_results(tmp_path / "rated.csv"), make_questionnaire())
+    assert states(table, "persona", "item_id", "run")["persona-0", "q-1", "1"] == ("answered", 4.0)
+    assert "1 of 6 scores of the source differ from what is read; ours are kept" in notes(table)
+
+
+def test_rows_repeated_are_refused_and_can_be_told_apart(tmp_path) -> None:
+    text = (SAMPLES / "rated.csv").read_text(encoding="utf-8") + "0,1,1,5,0,5,2025-10-25T09:00:00\n"
+    (tmp_path / "rated.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match="column 'collected_at' would tell them apart"):
+        read_results(tmp_path / "rated.csv")
+    assert len(read_results(tmp_path / "rated.csv", mapping={"occasion": "collected_at"})) == 9
+
+
+def test_replies_with_prompts_are_read_whatever_their_form_and_order() -> None:
+    table = read_replies(read_results(SAMPLES / "prompted.csv"))
+    found = states(table, "item_id", "option_order", "run")
+    assert found["gives-long-replies", "forward", "1"] == ("answered", 5.0), "rep counts from 0"
+    assert found["gives-long-replies", "forward", "2"] == ("answered", 4.0)
+    assert found["gives-long-replies", "reversed", "1"] == ("answered", 2.0), "JSON"
+    assert found["gives-long-replies", "reversed", "2"] == ("truncated", None), "a thought never closed"
+    assert found["is-brief", "forward", "1"] == ("refused", None)
+    assert found["is-brief", "forward", "2"] == ("answered", 2.0), "prose; not their reversed score 4"
+    assert found["is-brief", "reversed", "1"] == ("off_scale", None)
+    assert found["is-brief", "reversed", "2"][0] == "unparsable"
+    by_item = table.drop_duplicates("item_id").set_index("item_id")
+    assert by_item["keyed"].to_dict() == {"gives-long-replies": 1, "is-brief": -1}
+    assert set(table["scale"]) == {"Talk"}
+    assert set(table["llm"]) == {"vendor/oak-7b"}
+    assert set(table["context"]) == {"baseline"}
+    assert (set(table["score_min"]), set(table["score_max"])) == ({1.0}, {5.0})
+    assert "raw_response" in table
+    assert table["raw_response"].str.contains("<think>").sum() == 1, "kept as it came"
+
+
+def test_replies_with_prompts_take_the_ids_of_the_instrument_they_come_from(tmp_path) -> None:
+    [published] = published_in(PUBLISHED / "bfi_llm.json")
+    composed = compose(published, source="x", licence="unknown", citation="unknown", options=None)
+    (tmp_path / "q.yaml").write_text(composed.text, encoding="utf-8")
+    questionnaire = read_questionnaire(tmp_path / "q.yaml")
+    table = read_replies(read_results(SAMPLES / "prompted.csv"), questionnaire)
+    by_item = table.drop_duplicates("item_id").set_index("item_id")
+    assert by_item["keyed"].to_dict() == {"short-llm-1": 1, "short-llm-2": -1}
+    assert set(table["scale"]) == {"talk"}
+
+
+def test_psychobench_orders_are_followed_and_runs_counted() -> None:
+    table = read_replies(read_results(SAMPLES / "psychobench.csv", constants={"llm": "oak"}))
+    found = states(table, "item_id", "run")
+    assert found == {
+        ("1", "1"): ("answered", 4.0),
+        ("2", "1"): ("answered", 2.0),
+        ("1", "2"): ("answered", 5.0),
+        ("2", "2"): ("empty", None),
+        ("2", "3"): ("answered", 1.0),
+        ("1", "3"): ("answered", 3.0),
+    }
+    assert table["position"].tolist() == [1, 2, 1, 2, 1, 2]
+    assert set(table["session"]) == {"shuffle0-test0", "shuffle0-test1", "shuffle1-test0"}
+
+
+def test_all_answers_in_one_text_are_taken_apart() -> None:
+    table = read_replies(read_results(SAMPLES / "personallm.json"))
+    assert states(table, "item_id") == {
+        "1": ("answered", 5.0),
+        "2": ("answered", 2.0),
+        "3": ("unparsable", None),
+        "4": ("off_scale", None),
+    }
+    assert table["reason"].tolist()[2] == "the reply skips this statement"
+    assert set(table["persona"]) == {"extroverted_emotionally-stable"}
+    assert set(table["session"]) == {"entry 1"}
+
+
+def test_letters_go_on_after_z_and_two_answers_are_none() -> None:
+    ids = tuple(f"q-{number}" for number in range(1, 28))
+    file = SAMPLES / "personallm.jsonl"
+    with pytest.raises(DataError, match="name what was asked with --questionnaire"):
+        read_replies(read_results(file))
+    table = read_replies(read_results(file), make_questionnaire((1, 2, 3, 4, 5), ids))
+    found = states(table, "item_id", "run")
+    assert len(found) == 54
+    assert found["q-27", "1"] == ("answered", 3.0), "(aa) is the 27th"
+    assert found["q-2", "2"][0] == "unparsable", "2 and 3"
+    assert found["q-3", "1"] == ("unparsable", None)
+
+
+def test_llm_personality_results_are_raw_and_repeated_cells_are_runs() -> None:
+    table = read_replies(read_results(SAMPLES / "llm_personality.json"))
+    found = states(table, "persona", "wording", "option_order", "item_id", "run")
+    assert found["a calm person", "t1-v1-En-n", "forward", "2", "1"] == (None, 1.0)
+    assert found["a calm person", "t1-v1-En-n", "forward", "1", "2"] == (None, 4.0)
+    assert found["none", "t2-v1-En-n", "reversed", "1", "1"] == (None, 3.0)
+    first = table[(table["session"] == "entry 1")]
+    assert dict(zip(first["item_id"], first["position"], strict=True)) == {"2": 1, "1": 2}, "the order of asking"
+
+
+def test_means_of_scales_are_no_answers() -> None:
+    with pytest.raises(DataError, match="holds means of scales, and no answers to items"):
+        read_results(SAMPLES / "means.json")
+
+
+@pytest.mark.parametrize("name", ["edsl.json", "edsl.csv"])
+def test_edsl_words_are_numbered_in_their_order(name: str) -> None:
+    table = read_replies(read_results(SAMPLES / name))
+    found = states(table, "persona", "item_id", "run")
+    if name.endswith(".csv"):
+        assert found == {("glad", "toast", "1"): ("unparsable", None), ("sad", "toast", "1"): ("answered", 2.0)}
+        return
+    assert found["age=30; mood=glad", "toast", "1"] == ("answered", 3.0)
+    assert found["age=30; mood=glad", "toast", "2"] == ("answered", 1.0)
+    assert found["age=30; mood=glad", "calm", "1"] == ("answered", 3.0)
+    assert found["age=30; mood=glad", "calm", "2"] == ("answered", 0.0)
+    assert found["age=30; mood=sad", "toast", "1"] == ("unparsable", None)
+    assert found["age=30; mood=sad", "calm", "1"] == ("failed", None)
+    assert "toast_comment" not in set(table["item_id"])
+
+
+def as_archive(folder: Path, head: str = "header.json") -> Path:
+    log = json.loads((SAMPLES / "inspect.json").read_text(encoding="utf-8"))
+    path = folder / "log.eval"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for sample in log.pop("samples"):
+            archive.writestr(f"samples/{sample['id']}_epoch_{sample['epoch']}.json", json.dumps(sample))
+        archive.writestr(head, json.dumps(log))
+    return path
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_inspect_logs_keep_every_state(tmp_path, packed: bool) -> None:
+    path = as_archive(tmp_path) if packed else SAMPLES / "inspect.json"
+    table = read_replies(read_results(path), make_questionnaire((1, 2, 3, 4, 5), ("toast-1", "toast-2", "toast-3")))
+    assert states(table, "item_id", "run") == {
+        ("toast-1", "1"): ("answered", 4.0),
+        ("toast-1", "2"): ("answered", 2.0),
+        ("toast-2", "1"): ("answered", 5.0),
+        ("toast-2", "2"): ("truncated", None),
+        ("toast-3", "1"): ("refused", None),
+        ("toast-3", "2"): ("failed", None),
+    }
+    assert set(table["llm"]) == {"vendor/oak-7b"}
+    assert set(table["persona"]) == {"baker"}
+    assert table["reason"].dropna().tolist()[-1] == "connection lost"
+
+
+def test_an_inspect_log_that_was_cut_short_says_so(tmp_path) -> None:
+    log = json.loads((SAMPLES / "inspect.json").read_text(encoding="utf-8"))
+    log["status"] = "cancelled"
+    (tmp_path / "log.json").write_text(json.dumps(log), encoding="utf-8")
+    assert "the log's status is 'cancelled': it may not be whole" in notes(read_results(tmp_path / "log.json"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.eval", b"no archive", "cannot be unpacked"),
+        ("a.eval", b"", "cannot be unpacked"),
+        ("a.json", b"{", "not valid JSON"),
+        ("a.json", b'{"eval": {}, "samples": [3]}', "a sample: expected an object"),
+        ("a.json", b'{"eval": {"model": "m"}, "samples": []}', "has no samples"),
+        ("a.json", b'{"meta": {}, "data": [{"info": {}}]}', r"data\[0\]: 'raw' is missing"),
+        ("a.json", b'{"meta": {}, "data": []}', "has no answers"),
+        ("a.json", b'[{"answer": {"q": "x"}, "model": 3, "agent": {}}]', r"\[0\]\.model: expected an object"),
+        ("a.json", b'{"thing": 1}', "has the structure of no result format known; known formats: table, rounds"),
+        ("a.json", b'[{"persona_type": [], "text": "no letters"}]', r"no text has answers marked \(a\)"),
+        ("a.csv", b"", "cannot be read as a table"),
+        ("a.csv", b"question_id,run_index,rating,response\n", "has no rows"),
+        ("a.csv", b"prompt,model,rep,item,options,response\np,m,0,i,any,3\n", "does not state options: 'any'"),
+        ("a.csv", b"prompt,model,rep,item,options,response\np,m,x,i,1 = a; 2 = b,3\n", "rep 'x' is no number"),
+    ],
+)
+def test_hostile_files_get_one_message(tmp_path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_replies(read_results(tmp_path / name))
+
+
+def test_an_archive_that_unpacks_to_too_much_is_left_packed(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("persona_big5.store.formats.inspect_log._MOST_BYTES", 100)
+    with pytest.raises(DataError, match="unpacks to more than 100 bytes"):
+        read_results(as_archive(tmp_path))
+
+
+def test_formats_are_named_and_constants_are_only_for_what_is_not_there() -> None:
+    with pytest.raises(DataError, match="did you mean 'rounds'"):
+        read_results(SAMPLES / "rounds.csv", "round")
+    with pytest.raises(DataError, match="looks like rounds"):
+        read_results(SAMPLES / "rounds.csv", "rated")
+    with pytest.raises(DataError, match="has a column llm already"):
+        read_results(SAMPLES / "rounds.csv", constants={"llm": "x"})
+    assert len(RESULT_FORMATS) == 9
+
+
+def test_a_long_table_of_replies_needs_no_scores(tmp_path) -> None:
+    path = tmp_path / "replies.csv"
+    path.write_text("model,item,run,response\noak,q-1,1,4\noak,q-1,2,none of these\noak,9,1,3\n", encoding="utf-8")
+    table = read_replies(read_results(path), make_questionnaire())
+    assert states(table, "item_id", "run") == {
+        ("q-1", "1"): ("answered", 4.0),
+        ("q-1", "2"): ("unparsable", None),
+        ("9", "1"): ("unparsable", None),
+    }
+    assert "not among the items of q: 9" in notes(table)
+
+
+def test_two_items_of_a_table_are_not_made_one(tmp_path) -> None:
+    path = tmp_path / "replies.csv"
+    path.write_text("model,item,run,response\noak,q-1,1,4\noak,1,1,3\n", encoding="utf-8")
+    with pytest.raises(DataError, match="the items q-1 and 1 are one item of q"):
+        read_replies(read_results(path), make_questionnaire())
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in SAMPLES.iterdir() if path.name != "means.json"))
+def test_every_sample_goes_through_the_store_and_out_again(tmp_path, name: str) -> None:
+    ids = (*(f"q-{number}" for number in range(1, 28)), "toast-1", "toast-2", "toast-3")
+    needs_options = name in {"personallm.jsonl", "inspect.json"}
+    table = read_replies(
+        read_results(SAMPLES / name), make_questionnaire((1, 2, 3, 4, 5), ids) if needs_options else None
+    )
+    summary = import_answers(table, tmp_path / "s.duckdb", name)
+    assert (summary.added, summary.known) == (len(table), 0)
+    assert import_answers(table, tmp_path / "s.duckdb", name).added == 0
+    assert export(tmp_path / "s.duckdb", tmp_path / "out.parquet") == len(table)
+    kept = long_table(tmp_path / "s.duckdb")
+    key = ["llm", "persona", "context", "item_id", "wording", "option_order", "run"]
+    expected = table.assign(run=table["run"].astype(int))[[*key, "score", "raw_response"]]
+    expected[key[:-1]] = expected[key[:-1]].astype(str)
+    got = kept[[*key, "score", "raw_response"]].assign(**{column: kept[column].astype(str) for column in key[:-1]})
+    for frame in (expected, got):
+        frame["raw_response"] = frame["raw_response"].astype("string")
+        frame["score"] = frame["score"].astype(float)
+        frame["run"] = frame["run"].astype(int)
+    pd.testing.assert_frame_equal(
+        got.sort_values(key).reset_index(drop=True), expected.sort_values(key).reset_index(drop=True), check_dtype=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "rows", "constants"),
+    [
+        ("mfq_base/wide_means.csv.gz", None, {}),
+        ("personallm_bfi/long.csv.gz", 28_160, {}),
+        ("personallm_bfi/wide_means.csv.gz", 64 * 44, {}),
+        ("pwp_bfillm/wide_means.csv.gz", None, {}),
+    ],
+)
+def test_published_long_and_wide_files_import_as_they_are(
+    shared, tmp_path, file: str, rows: int | None, constants
+) -> None:
+    table = read_replies(read_results(shared / "real" / file, constants=constants))
+    expected = rows or len(table)
+    assert import_answers(table, tmp_path / "s.duckdb", file).added == expected
