@@ -16,12 +16,11 @@ from persona_big5.questionnaire.similarity import MOST_COMPARED, near_duplicates
 from persona_big5.specfile import open_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from persona_big5.errors import Problem
     from persona_big5.questionnaire.model import Item, Questionnaire
-    from persona_big5.specfile import SpecFile
+    from persona_big5.specfile import Place, SpecFile
 
 MOST_WORDS = 20
 HIGHEST_GRADE = 9.0
@@ -108,25 +107,25 @@ def _lint_scales(spec: SpecFile, questionnaire: Questionnaire, *, checks: bool) 
         if len(items) < fewest:
             spec.problem(place, f"{len(items)} items; write {fewest} or more: a short scale is a noisy one")
         if not checks:
-            _lint_balance(lambda text, place=place: spec.problem(place, text), items)
+            _lint_balance(spec, place, items)
 
 
-def _lint_balance(problem: Callable[[str], None], items: list[Item]) -> None:
+def _lint_balance(spec: SpecFile, place: Place, items: list[Item]) -> None:
     positive, negative = ([item for item in items if item.key == key] for key in (1, -1))
     if abs(len(positive) - len(negative)) > 1:
         counts = f"{len(positive)} items keyed + and {len(negative)} keyed -"
-        problem(f"{counts}; balance them, or agreeing with anything counts as the trait")
+        spec.problem(place, f"{counts}; balance them, or agreeing with anything counts as the trait")
     high, low = ([item.desirability for item in side if item.desirability is not None] for side in (positive, negative))
     if not high or not low or len(high) + len(low) < len(items):
         return  # one-sided scales were named above, missing ratings are named once for the file
     gap = fmean(high) - fmean(low)
     if abs(gap) > WIDEST_DESIRABILITY_GAP:
         means = f"items keyed + have mean desirability {fmean(high):.2f}, those keyed - {fmean(low):.2f}"
-        problem(f"{means}; balance them, or looking good counts as the trait")
+        spec.problem(place, f"{means}; balance them, or looking good counts as the trait")
     for sign, ratings in (("+", high), ("-", low)):
         if min(ratings) > BAD or max(ratings) < GOOD:
             seen = f"items keyed {sign} have desirability {min(ratings)} to {max(ratings)}"
-            problem(f"{seen}; have one that looks good ({GOOD}) and one that looks bad ({BAD})")
+            spec.problem(place, f"{seen}; have one that looks good ({GOOD}) and one that looks bad ({BAD})")
 
 
 def _lint_texts(spec: SpecFile, questionnaire: Questionnaire) -> None:
@@ -168,10 +167,10 @@ def _lint_duplicates(spec: SpecFile, questionnaire: Questionnaire, others: list[
     ]
     compared += [(index, f"'{item.id}'", item.text) for index, item in _told_apart(questionnaire).items()]
     for earlier, later, cosine in near_duplicates([text for _, _, text in compared]):
-        index = compared[later][0]
-        if index is not None:
+        own = compared[later][0]
+        if own is not None:
             text = f"nearly the same words as {compared[earlier][1]} (cosine {cosine:.2f}); write another item"
-            spec.problem(("items", index, "text"), text)
+            spec.problem(("items", own, "text"), text)
     if len(compared) > MOST_COMPARED:
         text = f"only the first {MOST_COMPARED:,} of {len(compared):,} items were compared with each other"
         spec.problem(("items",), text)

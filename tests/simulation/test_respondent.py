@@ -207,6 +207,12 @@ def test_shipped_items_are_known_by_text_also_inside_a_wording():
             assert known_item(POPULATION, f"Say how far you agree.\n\n{item.text}\n\nAnswer now.") == expected
 
 
+def test_a_word_inside_another_text_is_no_shipped_item():
+    assert known_item(POPULATION, "calm").scale == known_item(POPULATION, "Is this you?\n\ncalm\n\nSay.").scale
+    assert known_item(POPULATION, "I stay calm in a storm.").scale in POPULATION.factors
+    assert known_item(POPULATION, "I stay calm in a storm.").text == "I stay calm in a storm."
+
+
 def test_an_unknown_item_gets_a_planted_trait_and_a_key_from_its_text():
     items = [known_item(POPULATION, f"I collect stamps of kind {i}.") for i in range(200)]
 
