@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from pydantic import ValidationError
@@ -18,6 +18,8 @@ from persona_big5.study.model import Context, Llm, Persona, Variant
 from persona_big5.study.plan import Administration, Session
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
     from persona_big5.questionnaire.formats import Options
     from persona_big5.store import Answer
 
@@ -92,7 +94,7 @@ def _matched(table: pd.DataFrame, questionnaire: Questionnaire | None, notes: li
         more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
         notes.append(f"not among the items of {questionnaire.id}: {', '.join(unknown[:10])}{more}")
     scales = {item.id: questionnaire.response_scales[item.response_scale] for item in found.values()}
-    columns = {
+    columns: dict[str, dict[str, Any]] = {
         "scale": {item.id: item.scale for item in found.values()},
         "keyed": {item.id: float(item.key) for item in found.values()},
         "score_min": {id_: scale.minimum for id_, scale in scales.items()},
@@ -108,13 +110,13 @@ def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _asked_by(row: dict[str, object], items: dict[str, _Asked]) -> _Asked | None:
+def _asked_by(row: Mapping[Hashable, Any], items: dict[str, _Asked]) -> _Asked | None:
     """Return what a row's reply answers, by its own options or else by the questionnaire; None if neither is known."""
     known = items.get(str(row["item_id"]))
     options = row.get(OPTIONS)
     if options is None or options != options:  # NaN where other rows have options
         return known
-    scale = _response_scale(options)  # type: ignore[arg-type]  # the column holds Options
+    scale = _response_scale(options)
     if scale is None:
         return known
     text = row.get(ITEM_TEXT)

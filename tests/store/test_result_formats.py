@@ -251,6 +251,17 @@ def test_an_inspect_log_that_was_cut_short_says_so(tmp_path) -> None:
         ("a.json", b"{", "not valid JSON"),
         ("a.json", b'{"eval": {}, "samples": [3]}', "a sample: expected an object"),
         ("a.json", b'{"eval": {"model": "m"}, "samples": []}', "has no samples"),
+        (
+            "a.json",
+            b'{"eval": {}, "samples": [{"id": 1, "epoch": 1, "output": "x"}]}',
+            "a sample 1.output: expected an object",
+        ),
+        (
+            "a.json",
+            b'{"eval": {}, "samples": [{"id": 1, "epoch": 1, "output": {"choices": [3]}}]}',
+            "expected an object",
+        ),
+        ("a.json", b'{"eval": {}, "samples": [{"id": 1, "epoch": 1, "scores": [1]}]}', "scores: expected an object"),
         ("a.json", b'{"meta": {}, "data": [{"info": {}}]}', r"data\[0\]: 'raw' is missing"),
         ("a.json", b'{"meta": {}, "data": []}', "has no answers"),
         ("a.json", b'[{"answer": {"q": "x"}, "model": 3, "agent": {}}]', r"\[0\]\.model: expected an object"),

@@ -41,7 +41,7 @@ def read(path: Path, data: object) -> list[PublishedQuestionnaire]:
     remarks = Remarks()
     items: list[PublishedItem] = []
     templates: set[str] = set()
-    listed = data if isinstance(data, list) else [data]
+    listed: list[Any] = data if isinstance(data, list) else [data]
     for number, entry in enumerate(listed, start=1):
         place = f"{path}: entry {number}"
         record = expect(entry, dict, place)

@@ -63,7 +63,8 @@ def read_edsl_table(path: Path, frame: pd.DataFrame) -> Reported:
     """Read EDSL's results as CSV: ``answer.<question>`` beside ``model.model``, ``agent.…`` and ``scenario.…``."""
     questions = [name.removeprefix("answer.") for name in frame.columns if name.startswith("answer.")]
     rows = []
-    for number, row in enumerate(frame.to_dict("records"), start=1):
+    for number, cells in enumerate(frame.to_dict("records"), start=1):
+        row = {str(column): cell for column, cell in cells.items()}
         agent = row.get("agent.agent_name") or _said(_prefixed(row, "agent."))
         for question in questions:
             if question.endswith("_comment"):

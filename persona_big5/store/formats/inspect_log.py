@@ -81,29 +81,35 @@ def _table(path: Path, spec: dict[str, Any], samples: Iterator[Any], status: str
 
 def _row(sample: dict[str, Any], model: str, place: str) -> dict[str, Any]:
     place = f"{place} {sample.get('id')}"
-    metadata = sample.get("metadata") or {}
-    output = sample.get("output") or {}
-    choice = next(iter(output.get("choices") or []), {})
+    metadata, output, scores = (expect(sample.get(key) or {}, dict, f"{place}.{key}") for key in _PARTS)
+    choices = expect(output.get("choices") or [{}], list, f"{place}.output.choices")
+    choice = expect(choices[0], dict, f"{place}.output.choices[0]")
+    message = expect(choice.get("message") or {}, dict, f"{place}.output.choices[0].message")
     stop = choice.get("stop_reason")
-    row = {key: value for key, value in metadata.items() if key in _METADATA and isinstance(value, str | int | float)}
+    row: dict[str, Any] = {
+        key: value for key, value in metadata.items() if key in _METADATA and isinstance(value, str | int | float)
+    }
     row |= {
         "llm": model,
         "item_id": str(part(sample, "id", object, place)),
         "run": part(sample, "epoch", int, place),
         ITEM_TEXT: _last_user_text(sample),
-        "raw_response": _text((choice.get("message") or {}).get("content"), sample),
+        "raw_response": _text(message.get("content"), sample),
         CUT_OFF: stop in {"max_tokens", "model_length"},
-        "score": _number(sample.get("scores") or {}),
+        "score": _number(scores),
         "state": None,
         "reason": None,
     }
+    error = sample.get("error") or (output.get("error") if row["raw_response"] is None else None)
     if stop == "content_filter":
         row |= {"state": "refused", "reason": "the provider's content filter", "score": None}
-    elif sample.get("error") or (row["raw_response"] is None and output.get("error")):
-        error = sample.get("error") or {}
-        message = error.get("message") if isinstance(error, dict) else output.get("error")
-        row |= {"state": "failed", "reason": str(message or output.get("error"))[:500], "score": None}
+    elif error:
+        said = error.get("message") if isinstance(error, dict) else error
+        row |= {"state": "failed", "reason": str(said)[:500], "score": None}
     return row
+
+
+_PARTS = ("metadata", "output", "scores")
 
 
 def _number(scores: dict[str, Any]) -> float | None:
