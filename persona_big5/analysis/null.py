@@ -1,9 +1,9 @@
 """Worlds with the components of the data and no factors: eigenvalues when nothing moves together.
 
 The component null draws normal effects with the design's own levels and the estimated variances, item by item
-independent, and run errors with the whole estimated run covariance where items share a session, as large for each llm
-and variant as its own run noise. Permuting respondents instead would ignore that cells share personas and llms, and
-would destroy a shared mood.
+independent, each level as strong as in the data (a few strong personas are a few dimensions, by chance), and run errors
+with the whole estimated run covariance where items share a session, as large for each llm and variant as its own run
+noise. Permuting respondents instead would ignore that cells share personas and llms, and would destroy a shared mood.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from persona_big5.analysis.answers import CELL
 from persona_big5.analysis.levels import Rows
+from persona_big5.analysis.strength import PERSONA_ALONE, strength
 from persona_big5.variance.cells import Cells
 from persona_big5.variance.design import RESIDUAL
 from persona_big5.variance.groups import distinct_rows
@@ -42,7 +43,8 @@ class ComponentWorld:
     rows
         What a row of a draw is: the mean of the odd or the even runs of a cell, or a single run.
     effects
-        By effect, the level of each row (N,) and F (items, m) with F F' the covariance of the effect.
+        By effect, the level of each row (N,), its strength relative to the average (N, 1), and F (items, m) with F F'
+        the covariance of the effect.
     run
         F of the run errors, shape (items, items).
     noise
@@ -57,7 +59,7 @@ class ComponentWorld:
     """
 
     rows: Rows
-    effects: tuple[tuple[IntArray, FloatArray], ...]
+    effects: tuple[tuple[IntArray, FloatArray, FloatArray], ...]
     run: FloatArray
     noise: FloatArray
     freedom: Freedom
@@ -69,8 +71,8 @@ class ComponentWorld:
     ) -> dict[str, FloatArray]:
         """Draw a world once and estimate covariance (items, items) at ``levels`` as from answers."""
         scores = self._errors(self.run, random)
-        for level, factor in self.effects:
-            scores += (random.standard_normal((int(level.max()) + 1, factor.shape[1])) @ factor.T)[level]
+        for level, size, factor in self.effects:
+            scores += size * (random.standard_normal((int(level.max()) + 1, factor.shape[1])) @ factor.T)[level]
         within = self._within(self.run, self.freedom, random)
         return estimator.matrices(scores, levels, rows=self.rows, within=within)
 
@@ -147,14 +149,20 @@ def _world(
     root = square_root(correlations)
     variances = estimator.variances()
     of_row, rows = _rows(answers)
+    noise = _relative_noise(answers)
+    strong = strength(answers, estimator, variances, noise)
     effects = []
     for effect in estimator.effects:
-        factor = np.sqrt(np.nan_to_num(np.maximum(variances[effect.name], 0.0)))[:, None] * root
-        effects.append((answers.unit(effect.columns)[of_row], factor))
+        level = answers.unit(effect.columns)
+        size = strong.of_level[effect.name][level]
+        if effect.columns == PERSONA_ALONE:
+            size = size * strong.following
+        factor = np.sqrt(strong.variances[effect.name])[:, None] * root
+        effects.append((level[of_row], size[of_row, None], factor))
     run = matrices.get("run", np.diag(variances[RESIDUAL]))
     if answers.session_design == "isolated":
         run = np.diag(np.diag(run))
-    noise = _relative_noise(answers)[of_row]
+    noise = noise[of_row]
     cell = rows.cells.cell
     incomplete = np.bincount(cell, weights=(rows.cells.present < 1).any(axis=1)) > 0
     rows_of_gaps = np.flatnonzero(incomplete[cell])

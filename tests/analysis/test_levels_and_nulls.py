@@ -10,6 +10,7 @@ from persona_big5.analysis import analyze_table
 from persona_big5.analysis.answers import lay_out
 from persona_big5.analysis.levels import LevelEstimator
 from persona_big5.analysis.null import _wishart, null_world, planted_world, square_root
+from persona_big5.analysis.strength import strength
 
 N_LLMS, N_PERSONAS, RUNS, N_ITEMS = 3, 10, 2, 6
 
@@ -81,9 +82,10 @@ def test_split_run_halves_are_odd_and_even_runs():
 def test_null_world_has_the_variances_of_the_data_and_no_correlations(frame):
     answers, estimator, matrices = estimated(frame)
     world = null_world(answers, estimator, matrices)
-    variances = estimator.variances()
-    for effect, (level, factor) in zip(estimator.effects, world.effects, strict=True):
-        expected = np.diag(np.maximum(variances[effect.name], 0))
+    variances = strength(answers, estimator, estimator.variances(), np.ones(len(answers.scores))).variances
+    for effect, (level, size, factor) in zip(estimator.effects, world.effects, strict=True):
+        expected = np.diag(variances[effect.name])
+        assert (size >= 0).all()
         np.testing.assert_allclose(factor @ factor.T, expected, rtol=0, atol=1e-12)
         assert len(np.unique(level)) == estimator.n_units(effect.name)
     np.testing.assert_allclose(world.run @ world.run.T, matrices["run"], rtol=0, atol=1e-12)
@@ -142,8 +144,8 @@ def test_products_within_are_drawn_as_one_by_one():
 def test_planted_world_correlates_items_of_a_factor_by_their_loadings(frame):
     answers, estimator, matrices = estimated(frame)
     world = planted_world(answers, estimator, matrices, n_factors=2, loading=0.7)
-    _, factor = world.effects[-1]
-    sd = np.sqrt(np.maximum(estimator.variances()[estimator.effects[-1].name], 0))
+    _, _, factor = world.effects[0]
+    sd = np.sqrt(np.maximum(estimator.variances()[estimator.effects[0].name], 0))
     same = np.arange(N_ITEMS)[:, None] % 2 == np.arange(N_ITEMS) % 2
     expected = np.where(same, 0.49, 0.0) + 0.51 * np.eye(N_ITEMS)
     np.testing.assert_allclose(factor @ factor.T, expected * np.outer(sd, sd), rtol=0, atol=1e-12)
