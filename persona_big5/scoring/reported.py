@@ -56,7 +56,8 @@ def read_replies(table: pd.DataFrame, questionnaire: Questionnaire | None = None
     Raises
     ------
     DataError
-        No reply could be read and the source gives no score; two of the table's items are one of the questionnaire's.
+        No reply could be read and the source gives no score; two of the table's items are one of the questionnaire's;
+        the table's options have other values than the questionnaire's.
     """
     table, notes = table.copy(), list(table.attrs.get("notes", []))
     items = _matched(table, questionnaire, notes)
@@ -119,9 +120,19 @@ def _asked_by(row: Mapping[Hashable, Any], items: dict[str, _Asked]) -> _Asked |
     scale = _response_scale(options)
     if scale is None:
         return known
+    if known and _ends(scale) != _ends(known.scale):
+        raise DataError(
+            f"the options of {row['item_id']} go {_ends(scale)} in the file, {_ends(known.scale)} in the "
+            "questionnaire; name the questionnaire that was asked"
+        )
     text = row.get(ITEM_TEXT)
     item = known.item if known else _item(text if isinstance(text, str) and text.strip() else str(row["item_id"]))
     return _Asked(item, scale, "reversed" if row["option_order"] == "reversed" else "forward")
+
+
+def _ends(scale: ResponseScale) -> str:
+    """Say from where to where the scores of a response scale go."""
+    return f"from {scale.minimum:g} to {scale.maximum:g}" if scale.minimum is not None else "nowhere"
 
 
 @lru_cache(maxsize=1000)

@@ -307,6 +307,12 @@ def test_a_long_table_of_replies_needs_no_scores(tmp_path) -> None:
     assert "not among the items of q: 9" in notes(table)
 
 
+def test_options_that_contradict_the_questionnaire_are_refused() -> None:
+    table = read_results(SAMPLES / "psychobench.csv")
+    with pytest.raises(DataError, match="of q-1 go from 1 to 7 in the file, from 0 to 5 in"):
+        read_replies(table, make_questionnaire())
+
+
 def test_two_items_of_a_table_are_not_made_one(tmp_path) -> None:
     path = tmp_path / "replies.csv"
     path.write_text("model,item,run,response\noak,q-1,1,4\noak,1,1,3\n", encoding="utf-8")
