@@ -126,6 +126,31 @@ def p_above_zero(estimate: float, replicates: Replicates) -> float:
     return float(scipy.special.stdtr(df, -estimate / np.sqrt(variance)))
 
 
+def ratio_interval(numerator: tuple[float, Replicates], denominator: tuple[float, Replicates]) -> tuple[float, float]:
+    """Give the ratios that a t test of ``numerator - ratio * denominator`` does not reject at 5 % (Fieller, 1954).
+
+    A ratio is in the interval just where the test of that ratio says so, also where the denominator may be 0: then
+    there is no upper end (infinity). Each argument is an estimate with its replicates. Degrees of freedom are those of
+    the difference; NaN where nothing was resampled.
+    """
+    (a, of_a), (b, of_b) = numerator, denominator
+    difference = Replicates({facet: rows - of_b.by_facet[facet] for facet, rows in of_a.by_facet.items()})
+    variances = [sampling_variance(replicates) for replicates in (of_a, of_b, difference)]
+    if variances[0] is None or variances[1] is None or variances[2] is None:
+        return float("nan"), float("nan")
+    var_a, var_b, var_difference = (float(found[0]) for found in variances if found is not None)
+    squared = float(scipy.special.stdtrit(variances[2][1], 0.975)) ** 2
+    covariance = (var_a + var_b - var_difference) / 2
+    bend, slope, level = b**2 - squared * var_b, a * b - squared * covariance, a**2 - squared * var_a
+    inside = slope**2 - bend * level
+    if bend > 0:
+        half = np.sqrt(max(inside, 0.0))
+        return (slope - half) / bend, (slope + half) / bend
+    if level > 0 and inside > 0:  # the numerator is not 0, the denominator may be
+        return (slope - np.sqrt(inside)) / bend, float("inf")
+    return 0.0, float("inf")
+
+
 @dataclass(frozen=True, slots=True)
 class CellVariance:
     """Sampling variance of the full cell's and of the residual's component that belongs to single cells."""

@@ -20,6 +20,7 @@ from persona_big5.variance.jackknife import (
     interval,
     leave_one_out,
     p_above_zero,
+    ratio_interval,
     resampled_facets,
 )
 from persona_big5.variance.moments import ALIASED, moment_equations
@@ -234,24 +235,21 @@ def _run_to_persona(
 ) -> Ratio | None:
     """Averaged run over averaged (persona + llm:persona), each truncated at 0; None without persona variance.
 
-    Where the persona variance may be 0 (its interval reaches 0) the ratio has no upper end.
+    The interval (Fieller's) holds the ratios that the jackknife's test does not reject, so it holds 1 just where
+    ``p_equal_one`` is at least .05; where the persona variance may be 0 it has no upper end.
     """
-
-    def ratio(components: FloatArray) -> FloatArray:
-        kept = np.maximum(components, 0.0)
-        return np.asarray(kept[..., -1] / kept[..., effects].sum(axis=-1))
-
-    if np.maximum(averaged[effects], 0.0).sum() == 0:
+    run = float(averaged[-1])
+    total = float(np.maximum(averaged[effects], 0.0).sum())
+    if total == 0:
         return None
-    with np.errstate(divide="ignore", invalid="ignore"):
-        low, high = interval(ratio(averaged), replicates.map(ratio))
-    smallest, _ = interval(np.asarray(persona.estimate), persona.replicates)
+    of_run = replicates.map(lambda rows: np.asarray(rows[:, -1]))
+    low, high = ratio_interval((run, of_run), (persona.estimate, persona.replicates))
     differences = {
         facet: rows[:, -1] - persona.replicates.by_facet[facet] for facet, rows in replicates.by_facet.items()
     }
     return Ratio(
-        float(ratio(averaged)),
-        at_least_zero(float(low)),
-        float(high) if smallest > 0 else float("nan"),
-        2 * p_above_zero(abs(float(averaged[-1] - persona.estimate)), Replicates(differences)),
+        max(run, 0.0) / total,
+        at_least_zero(low),
+        high if np.isfinite(high) else float("nan"),
+        2 * p_above_zero(abs(run - persona.estimate), Replicates(differences)),
     )

@@ -343,6 +343,22 @@ def test_p_value_that_the_ratio_is_one_is_that_of_the_jackknifed_difference():
     assert split.run_to_persona.p_equal_one == pytest.approx(2 * scipy.stats.t.sf(abs(t), 8), abs=1e-12)
 
 
+@pytest.mark.parametrize(("ratio", "outside"), [(0.05, 0.95), (0.5, 0.5), (4.0, 0.0)])
+def test_interval_of_the_ratio_holds_what_the_test_does_not_reject(ratio, outside):
+    random = np.random.default_rng(20)
+    persona = np.repeat(np.arange(12), 4)
+    excluded = covered = 0
+    for _ in range(100):
+        scores = np.sqrt(ratio) * random.normal(size=(48, 8)) + random.normal(size=(12, 8))[persona]
+        found = level_components(scores, persona[:, None], [Facet("persona")]).run_to_persona
+        high = np.inf if np.isnan(found.ci_high) else found.ci_high
+        assert (found.ci_low <= 1 <= high) == (found.p_equal_one >= 0.05)
+        excluded += not found.ci_low <= 1 <= high
+        covered += found.ci_low <= ratio <= high
+    assert covered >= 88
+    assert excluded >= 100 * outside
+
+
 def placebo_world(random, spread, n_placebo=8):
     """Split 20 personas and some placebo personas of 6 llms, whose variances are 1 and ``spread``."""
     sets = []
