@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -232,6 +234,8 @@ def test_a_trait_is_two_groups(tmp_path) -> None:
             (1, 5),
             ("Disagree strongly", "Agree strongly"),
         ),
+        ("Write the number '1' to indicate 'YES' and '0' to indicate 'NO'. From 0 to 1.", (0, 1), ("NO", "YES")),
+        ("1 denotes 'not at all', 2 denotes 'a bit', 3 denotes 'fully'. Here", (1, 3), ("not at all", "fully")),
         ("score 7 points if it fits; give points between 2-6. Numbers from 1 to 7", (1, 7), ("1", "7")),
     ],
 )
@@ -335,6 +339,34 @@ def test_a_quoted_text_is_read_back_as_it_was(tmp_path_factory, text: str) -> No
         return  # no file can hold half a character
     path.write_text(f"text: {quoted(text)}\n", encoding="utf-8", newline="\n")
     assert open_spec(path).data == {"text": text}
+
+
+def test_a_packed_file_is_unpacked_up_to_a_limit(tmp_path, monkeypatch) -> None:
+    path = tmp_path / "m.csv.gz"
+    content = MPI + "".join(f"A,I sing {number}.,E,1\n" for number in range(1000))
+    path.write_bytes(gzip.compress(content.encode()))
+    assert keys(the_one(path, tmp_path)[0])["m-1"] == ("e", 1)
+    monkeypatch.setattr("persona_big5.questionnaire.formats.source._MOST_BYTES", len(content) - 1)
+    with pytest.raises(DataError, match="unpacks to more than"):
+        published_in(path)
+    path.write_bytes(gzip.compress(MPI.encode())[:-12])
+    with pytest.raises(DataError, match="cannot be read"):
+        published_in(path)
+
+
+@pytest.mark.parametrize("hole", [" ", "\n", "\t \n", "(A", "1 = ", "<a", "{"])
+def test_long_runs_of_anything_take_no_time(tmp_path, hole: str) -> None:
+    run = hole * (200_000 // len(hole))
+    question = {"question": f"Q{run}\n (A) one{run}x\n (B) two", "answer_matching_behavior": " (A)"}
+    path = tmp_path / "run.jsonl"
+    path.write_text(json.dumps(question), encoding="utf-8")
+    started = time.process_time()
+    [published] = published_in(path)
+    stated_options(f"from 1 to 5{run}x")
+    for item in published.items:
+        compose(published, source="x", licence="x", citation="y", options=None)
+        assert item.key == -1
+    assert time.process_time() - started < 2
 
 
 def test_a_hundred_thousand_items(tmp_path) -> None:

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from persona_big5.errors import DataError
+from persona_big5.questionnaire.formats.naming import name_of
 from persona_big5.questionnaire.formats.published import PublishedItem, PublishedQuestionnaire, Remarks
 from persona_big5.questionnaire.formats.shape import expect, part
 from persona_big5.questionnaire.formats.stated import YES_NO, Options
@@ -18,8 +19,8 @@ from persona_big5.questionnaire.formats.stated import YES_NO, Options
 if TYPE_CHECKING:
     from pathlib import Path
 
-_CHOICES = re.compile(r"\n\s*(?:choices:|options:)?\s*\n?\s*\(A\)", re.IGNORECASE)
-_CHOICE = re.compile(r"\(([A-Z])\)\s*(.*?)\s*(?=\n\s*\([A-Z]\)|\Z)", re.DOTALL)
+_CHOICE = re.compile(r"^[ \t]*\(([A-Z])\)", re.MULTILINE)
+_HEADINGS = ("choices:", "options:")
 
 
 def recognises(data: object) -> bool:
@@ -45,7 +46,11 @@ def read(path: Path, data: object) -> list[PublishedQuestionnaire]:
     for number, entry in enumerate(listed, start=1):
         place = f"{path}: entry {number}"
         record = expect(entry, dict, place)
-        item = _yes_no(record, path.stem, place) if record.get("statement") else _two_options(record, path.stem, place)
+        item = (
+            _yes_no(record, name_of(path), place)
+            if record.get("statement")
+            else _two_options(record, name_of(path), place)
+        )
         if isinstance(item, str):
             remarks.add(f"questions left out, as they have {item}", f"entry {number}")
             continue
@@ -53,7 +58,7 @@ def read(path: Path, data: object) -> list[PublishedQuestionnaire]:
         templates.add(_template(record, item))
     if any("label_confidence" in entry for entry in listed):
         remarks.say("label_confidence is not carried over")
-    return [PublishedQuestionnaire(path.stem, tuple(items), wordings=_wording(templates, remarks), remarks=remarks)]
+    return [PublishedQuestionnaire(name_of(path), tuple(items), wordings=_wording(templates, remarks), remarks=remarks)]
 
 
 def _answer(record: dict[str, Any], place: str) -> str:
@@ -75,20 +80,21 @@ def _two_options(record: dict[str, Any], scale: str, place: str) -> PublishedIte
     """Return the item, or what kind of options it has instead of two."""
     question = part(record, "question", str, place)
     answer = _answer(record, place).strip("()")
-    start = _CHOICES.search(question)
-    if start is None:
+    before, *choices = _CHOICE.split(question)
+    if not choices:
         if answer in YES_NO.labels:
             return PublishedItem(None, scale, 1 if answer == "Yes" else -1, question.strip(), YES_NO)
         return "no options inside the question"
-    choices = _CHOICE.findall(question[start.start() :])
-    letters, labels = tuple(letter for letter, _ in choices), tuple(label for _, label in choices)
+    letters, labels = tuple(choices[::2]), tuple(label.strip() for label in choices[1::2])
     if answer not in letters:
         raise DataError(f"{place}: the matching answer is {answer!r}, which is none of its options")
     if letters != ("A", "B"):
-        return f"{len(choices)} options"
+        return f"{len(letters)} options"
     if any("\n" in label or not label for label in labels) or labels[0].casefold() == labels[1].casefold():
         return "options that are no two different lines"
-    text = question[: start.start()].strip()
+    text = before.strip()
+    for heading in _HEADINGS:
+        text = text[: -len(heading)].rstrip() if text.lower().endswith(heading) else text
     return PublishedItem(None, scale, 1 if answer == "B" else -1, text, Options((0, 1), labels))
 
 

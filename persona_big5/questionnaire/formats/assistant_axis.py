@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from persona_big5.errors import DataError
-from persona_big5.questionnaire.formats.naming import slug
+from persona_big5.questionnaire.formats.naming import name_of, slug
 from persona_big5.questionnaire.formats.published import PublishedPersonas, Remarks
 from persona_big5.questionnaire.formats.shape import expect, part
 
@@ -32,7 +32,7 @@ def read(path: Path, data: object) -> list[PublishedPersonas]:
     """
     record = expect(data, dict, str(path))
     remarks = Remarks()
-    name = slug(path.stem, "role")
+    name = slug(name_of(path), "role")
     instructions = part(record, "instruction", list, str(path))
     listed = [expect(entry, dict, f"{path}: instruction[{i}]") for i, entry in enumerate(instructions)]
     if not listed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from persona_big5.errors import DataError
+from persona_big5.questionnaire.formats.naming import name_of
 from persona_big5.questionnaire.formats.published import PublishedItem, PublishedQuestionnaire, Remarks
 from persona_big5.questionnaire.formats.shape import expect, part
 from persona_big5.questionnaire.formats.stated import Options, stated_options
@@ -50,7 +51,7 @@ def read(path: Path, data: object) -> list[PublishedQuestionnaire]:
     for dropped in ("item_postamble", "options_b"):
         if record.get(dropped):
             remarks.say(f"{dropped} is not carried over: how to answer, and the options' order, are set by the study")
-    name = str(record.get("inventory") or path.stem)
+    name = str(record.get("inventory") or name_of(path))
     return [PublishedQuestionnaire(name, tuple(items), options, wordings, citation=_citation(record), remarks=remarks)]
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from persona_big5.errors import DataError
+from persona_big5.questionnaire.formats.naming import name_of
 from persona_big5.questionnaire.formats.published import PublishedItem, PublishedQuestionnaire, Remarks
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def read(path: Path, table: Table, scale_column: str | None) -> list[PublishedQu
     remarks: dict[str, Remarks] = {}
     items: dict[str, list[PublishedItem]] = {}
     for row, line in zip(table.rows, table.lines, strict=True):
-        name = row["questionnaire"].strip() if "questionnaire" in row else path.stem
+        name = row["questionnaire"].strip() if "questionnaire" in row else name_of(path)
         remark = remarks.setdefault(name, Remarks())
         if missing := [column for column in (text, scale, key) if not row[column].strip()]:
             remark.add(f"rows left out, as they have no {missing[0]}", f"line {line}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ Row = dict[str, str]
 
 _SEPARATORS = (",", ";", "\t", "|")
 _MOST_BYTES = 200_000_000
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Table:
 
 
 def read_text(path: Path) -> str:
-    """Read a file as UTF-8, or as UTF-16 where it begins with that mark; a leading byte-order mark is dropped.
+    """Read a file, packed with gzip or not, as UTF-8 or, where it begins with that mark, UTF-16; marks are dropped.
 
     Raises
     ------
@@ -42,8 +45,13 @@ def read_text(path: Path) -> str:
         if path.stat().st_size > _MOST_BYTES:
             raise DataError(f"{path}: more than {_MOST_BYTES:,} bytes; split the file")
         raw = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+        if raw.startswith(_GZIP):
+            with gzip.open(path) as packed:
+                raw = packed.read(_MOST_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    if len(raw) > _MOST_BYTES:
+        raise DataError(f"{path}: unpacks to more than {_MOST_BYTES:,} bytes; split the file")
     encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
         text = raw.decode(encoding)

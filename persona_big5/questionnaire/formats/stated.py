@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 
 _NUMBER = r"(?<![\w.])(-?\d{1,3})"
-_STANDS_FOR = r"\s*(?:denotes|means|represents|stands for|for|is|=|:|\()\s*"
+_STANDS_FOR = r"['\"]?\s*(?:denotes|means|represents|indicates|to indicate|stands for|for|is|=|:|\()\s*"
 _LABEL = r"[\"'“]?([^\n,;|.\"”()]{1,80}?)[\"'”]?"
-_END = rf"\s*(?=[,;|.)\n]|\b(?:and|to)\s+{_NUMBER}|$)"
+_END = rf"\s*(?=[,;|.)\n]|\b(?:and|to)\s+['\"]?{_NUMBER}|$)"
 _LABELLED = re.compile(_NUMBER + _STANDS_FOR + _LABEL + _END)
 _RANGE = re.compile(rf"\b(?:from|between|numbers?|scale of)\s+{_NUMBER}\s*(?:to|and|-)\s*{_NUMBER}")
 _MOST_OPTIONS = 101

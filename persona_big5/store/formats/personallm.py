@@ -15,7 +15,7 @@ from persona_big5.store.formats.reported import ITEM_TEXT, OPTIONS, Reported, nu
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LABEL = re.compile(r"^[ \t]*\(([a-z]{1,2})\)[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_LABEL = re.compile(r"^[ \t]*\(([a-z]{1,2})\)(.*)$", re.MULTILINE)
 
 
 def is_lettered(data: object) -> bool:
@@ -34,7 +34,7 @@ def read_lettered(path: Path, data: object) -> Reported:
     """
     rows: list[dict[str, Any]] = []
     records = [expect(one, dict, f"{path}: entry {i}") for i, one in enumerate(_listed(data), start=1)]
-    asked = [dict(_LABEL.findall(str(record.get("prompt", "")))) for record in records]
+    asked = [_pieces(str(record.get("prompt", ""))) for record in records]
     pieces = [_pieces(str(record.get("annotation", record.get("text", "")))) for record in records]
     letters = {letter for found in (*asked, *pieces) for letter in found}
     if not letters:
@@ -66,7 +66,8 @@ def read_lettered(path: Path, data: object) -> Reported:
 
 def _pieces(text: str) -> dict[str, str]:
     pieces: dict[str, str] = {}
-    for letter, reply in _LABEL.findall(text):
+    for letter, line in _LABEL.findall(text):
+        reply = line.strip()
         pieces[letter] = f"{pieces[letter]}\n{reply}" if pieces.get(letter, reply) != reply else reply
     return pieces
 
