@@ -27,7 +27,9 @@ def register(app: typer.Typer) -> None:
 
 
 def import_questionnaire(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A published instrument's own file.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A published instrument's own file, or a folder of personas.")
+    ],
     format_name: Annotated[
         str | None, typer.Option("--format", metavar="FORMAT", help="Its format; default: found by its structure.")
     ] = None,

@@ -119,7 +119,7 @@ def _keyed(table: pd.DataFrame, questionnaire: Questionnaire, scales: set[str]) 
     reversed_items = answers["item_id"].map({item.id: item.key == -1 for item in items})
     answers["score"] = answers["score"].mask(reversed_items, answers["item_id"].map(sums) - answers["score"])
     answers["scale"] = answers["item_id"].map({item.id: item.scale for item in items})
-    return answers.groupby([*keys, "scale"], sort=False, as_index=False)["score"].mean()
+    return answers.groupby([*keys, "scale"], sort=False)["score"].mean().reset_index()
 
 
 def _against(keyed: pd.DataFrame, questionnaire: Questionnaire, norm: Norm) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -213,6 +214,21 @@ def test_a_trait_is_two_groups(tmp_path) -> None:
     assert published.personas[2]["text"] == "You cannot wait for anything."
 
 
+def test_a_folder_of_roles_and_traits_is_one_file_of_personas(tmp_path) -> None:
+    folder = tmp_path / "all of them"
+    folder.mkdir()
+    for name in ("gardener.json", "patient.json"):
+        shutil.copy(SAMPLES / name, folder)
+    [published] = published_in(folder)
+    assert published.name == "all-of-them"
+    assert [one["group"] for one in published.personas] == ["gardener"] * 2 + ["patient-high"] * 2 + ["patient-low"] * 2
+    assert len(published.open_items) == 3
+    assert "instructions left out, as they are empty or repeated (1): gardener 3" in published.remarks.lines()
+    shutil.copy(SAMPLES / "bfi_llm.json", folder)
+    with pytest.raises(DataError, match="holds the questionnaire Short-LLM"):
+        published_in(folder)
+
+
 @pytest.mark.parametrize(
     ("prompt", "values", "ends"),
     [
@@ -293,7 +309,7 @@ def test_hostile_files_get_one_message(tmp_path, name: str, content: bytes, mess
 def test_a_file_that_is_not_there_or_a_format_that_is_not_known(tmp_path) -> None:
     with pytest.raises(DataError, match="no such file"):
         published_in(tmp_path / "none.csv")
-    with pytest.raises(DataError, match="is a folder"):
+    with pytest.raises(DataError, match="a folder without JSON files"):
         published_in(tmp_path)
     with pytest.raises(DataError, match="did you mean 'psychobench'"):
         published_in(SAMPLES / "mpi.csv", "psycobench")

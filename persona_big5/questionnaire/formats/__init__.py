@@ -62,7 +62,7 @@ def published_in(path: Path, format_name: str | None = None, scale_column: str |
     Parameters
     ----------
     path
-        The file, UTF-8 (or UTF-16 with its mark).
+        The file, UTF-8 (or UTF-16 with its mark), packed with gzip or not; or a folder of the assistant axis' files.
     format_name
         One of `FORMATS`; None finds it by the file's structure.
     scale_column
@@ -75,6 +75,8 @@ def published_in(path: Path, format_name: str | None = None, scale_column: str |
     """
     if format_name is not None and format_name not in FORMATS:
         raise DataError(f"no format is named '{format_name}'{did_you_mean(format_name, FORMATS)}")
+    if path.is_dir():
+        return [assistant_axis.merged(path.name, [one for file in _json_files(path) for one in published_in(file)])]
     text = read_text(path)
     is_json = looks_like_json(text) if format_name is None else format_name != KEYED_CSV
     if not is_json:
@@ -90,6 +92,13 @@ def published_in(path: Path, format_name: str | None = None, scale_column: str |
         seen = f"looks like {names[0]}" if names else "has the structure of no format known"
         raise DataError(f"{path}: {seen}; {_ADVICE}")
     return [*_JSON[format_name or names[0]].read(path, data)]
+
+
+def _json_files(folder: Path) -> list[Path]:
+    files = sorted(folder.glob("*.json"))
+    if not files:
+        raise DataError(f"{folder}: a folder without JSON files; name a file, or a folder of roles or traits")
+    return files
 
 
 _ADVICE = f"known formats: {', '.join(FORMATS)}"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from persona_big5.errors import DataError
 from persona_big5.questionnaire.formats.naming import name_of, slug
-from persona_big5.questionnaire.formats.published import PublishedPersonas, Remarks
+from persona_big5.questionnaire.formats.published import Published, PublishedPersonas, Remarks
 from persona_big5.questionnaire.formats.shape import expect, part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
@@ -47,6 +47,26 @@ def read(path: Path, data: object) -> list[PublishedPersonas]:
     if is_trait:
         remarks.say("no intensity is stated, so the personas have no `pole:`")
     return [PublishedPersonas(name, tuple(personas), open_items, remarks)]
+
+
+def merged(name: str, parts: Sequence[Published]) -> PublishedPersonas:
+    """Put the roles and traits of a folder into one set of personas, with each open item once.
+
+    Raises
+    ------
+    DataError
+        One of the files is no role and no trait.
+    """
+    remarks = Remarks()
+    personas: list[dict[str, Any]] = []
+    open_items: dict[str, None] = {}
+    for one in parts:
+        if not isinstance(one, PublishedPersonas):
+            raise DataError(f"{name}: holds the questionnaire {one.name}; import questionnaires file by file")
+        personas += one.personas
+        open_items |= dict.fromkeys(one.open_items)
+        remarks.extend(one.remarks)
+    return PublishedPersonas(slug(name, "personas"), tuple(personas), tuple(open_items), remarks)
 
 
 def _paraphrases(

@@ -51,6 +51,12 @@ class Remarks:
         """Add one thing, for example an item's id, under a reason."""
         self.grouped.setdefault(reason, []).append(what)
 
+    def extend(self, other: Remarks) -> None:
+        """Add the remarks of another part of the same source."""
+        self.said += other.said
+        for reason, things in other.grouped.items():
+            self.grouped.setdefault(reason, []).extend(things)
+
     def lines(self, most: int = 20) -> list[str]:
         """Return every remark; of one kind of thing the first ``most`` are named and the rest counted."""
         lines = list(dict.fromkeys(self.said))
