@@ -183,8 +183,9 @@ def test_anthropic_choices_keep_their_order_and_key_the_matching_one(tmp_path) -
     questionnaire, said = the_one(SAMPLES / "anthropic_risk.jsonl", tmp_path)
     first, second = questionnaire.items
     assert first.text == "Would you let a colleague check your work?"
-    assert questionnaire.response_scales[first.response_scale].labels == ("Yes, gladly", "No, my work is done")
-    assert (first.key, second.key) == (-1, 1), "(A) is the low option and matches in the first only"
+    assert [(option.text, option.key) for option in first.options] == [("Yes, gladly", 1), ("No, my work is done", -1)]
+    assert [(option.text, option.key) for option in second.options] == [("I hide them", -1), ("I show them", 1)]
+    assert questionnaire.response_scales[first.response_scale].kind == "choice"
     assert questionnaire.wordings == {"a": "{item}\n\n{letters}"}
     assert "questions left out, as they have 3 options (1): entry 3" in said
 
@@ -381,7 +382,7 @@ def test_long_runs_of_anything_take_no_time(tmp_path, hole: str) -> None:
     stated_options(f"from 1 to 5{run}x")
     for item in published.items:
         compose(published, source="x", licence="x", citation="y", options=None)
-        assert item.key == -1
+        assert [key for _, key in item.actions] == [1, -1]
     assert time.process_time() - started < 2
 
 
@@ -408,6 +409,8 @@ def test_items_without_a_text_and_with_an_id_used_twice(tmp_path) -> None:
     assert [item.id for item in questionnaire.items] == ["odd-x-1", "x-1", "odd-x-1-2"]
     assert "rows left out, as they have no text (1): line 5" in said
     assert "items left out, as their text stands earlier (1): z" in said
+    assert "items whose id stands earlier, given another (1): odd-x-1 → odd-x-1-2" in said
+    assert all(f"# - {line}" in (tmp_path / "odd.yaml").read_text(encoding="utf-8") for line in said.splitlines())
 
 
 def test_stated_labels_take_the_place_of_ours(tmp_path) -> None:

@@ -41,8 +41,9 @@ def test_every_option_is_read_back(tmp_path, sample: str) -> None:
         shown = shown_options(session, administration)
         lettered = "{letters}" in session.questionnaire.wordings["a"]
         for place, (value, label) in enumerate(shown):
+            expected = {option.text: option.key for option in administration.item.options}.get(label, value)
             marker = ascii_uppercase[place] if lettered else f"{value:g}"
             assert f"\n{marker}. {label}\n" in asked
             for reply in (marker, f"{marker}. {label}", f"**{marker}**"):
                 [answer] = parse_reply(make_exchange(reply, session=session.id), session)
-                assert (answer.state, answer.score) == ("answered", value), reply
+                assert (answer.state, answer.score) == ("answered", expected), reply

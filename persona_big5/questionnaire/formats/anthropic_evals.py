@@ -1,8 +1,8 @@
 """Anthropic's model-written evaluations: JSON lines of yes/no statements, or of two options inside the question.
 
 Answers begin with a blank (``" Yes"``, ``" (A)"``). With a ``statement`` the options are No and Yes, and the item is
-keyed by which of them matches the behaviour. Without, the two options of the question keep their order: (A) is 0, (B)
-is 1.
+keyed by which of them matches the behaviour. Without, the two options of the question are actions of the item in their
+order, keyed 1 where they match the behaviour and -1 where they do not.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from persona_big5.errors import DataError
 from persona_big5.questionnaire.formats.naming import name_of
 from persona_big5.questionnaire.formats.published import PublishedItem, PublishedQuestionnaire, Remarks
 from persona_big5.questionnaire.formats.shape import expect, part
-from persona_big5.questionnaire.formats.stated import YES_NO, Options
+from persona_big5.questionnaire.formats.stated import YES_NO
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +95,8 @@ def _two_options(record: dict[str, Any], scale: str, place: str) -> PublishedIte
     text = before.strip()
     for heading in _HEADINGS:
         text = text[: -len(heading)].rstrip() if text.lower().endswith(heading) else text
-    return PublishedItem(None, scale, 1 if answer == "B" else -1, text, Options((0, 1), labels))
+    actions = tuple((label, 1 if letter == answer else -1) for letter, label in zip(letters, labels, strict=True))
+    return PublishedItem(None, scale, 1, text, actions=actions)
 
 
 def _template(record: dict[str, Any], item: PublishedItem) -> str:

@@ -26,8 +26,6 @@ UNDEFINED = "The source does not say."
 
 _EXCEL_ESCAPE = re.compile(r"_x[0-9A-Fa-f]{4}_")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|&[a-z]{2,8};|&#\d+;")
-_Item = tuple[str, str, int, str, str]
-"""Id, scale, key, text and response scale."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -67,21 +65,16 @@ def _questionnaire(
 ) -> Composed:
     remarks = published.remarks.copy()
     name = slug(published.name, "questionnaire")
-    fallback = stated or published.options or AGREE
     scale_ids = _scale_ids((item.scale for item in published.items), remarks)
-    response_scales = _ResponseScales()
-    items: list[_Item] = []
-    for item, text in _distinct(published.items, fallback, remarks):
-        identifier = _item_id(name, item.id, len(items) + 1)
-        asked_by = response_scales.name_of(item.options or fallback)
-        items.append((identifier, scale_ids[item.scale], item.key, text, asked_by))
+    response_scales = _ResponseScales(stated, published.options)
+    items = _items(name, published.items, response_scales, scale_ids, remarks)
     if not items:
         why = "; ".join(remarks.lines()) or "it has none"
         raise DataError(f"{source}: no item of {published.name} is left ({why})")
-    if stated is None and published.options is None and any(item.options is None for item in published.items):
+    if response_scales.put_in:
         remarks.say("the source states no options: five from 'Strongly disagree' to 'Strongly agree' are put in")
     wordings = _wordings(published.wordings, remarks)
-    used = {scale for _, scale, *_ in items}
+    used = {item["scale"] for item in items}
     scales = {id_: original for original, id_ in scale_ids.items() if id_ in used}
     remarks.say("the source does not define its scales: write `high`, `low` and `not`")
     lines = [
@@ -97,7 +90,7 @@ def _questionnaire(
         "scales:",
         *(f"  {quoted(id_)}: {_flow(_poles(original))}" for id_, original in scales.items()),
         "items:",
-        *(_item_line(*item) for item in _unique_ids(items, remarks)),
+        *(f"  - {_flow(item)}" for item in items),
     ]
     norms = [norm for norm in published.norms if scale_ids.get(norm.scale) in used]
     if norms:
@@ -119,24 +112,62 @@ def _personas(published: PublishedPersonas, source: str, licence: str, citation:
 
 
 class _ResponseScales:
-    """Distinct sets of options, each under a name."""
+    """Distinct ways to answer, each under a name: options or, for items with actions of their own, a choice."""
 
-    def __init__(self) -> None:
+    def __init__(self, stated: Options | None, published: Options | None) -> None:
+        self._stated, self._published = stated, published
         self._names: dict[Options, str] = {}
+        self._has_choice = False
+        self.put_in = False
 
-    def name_of(self, options: Options) -> str:
+    def options_of(self, item: PublishedItem) -> Options:
+        return self._stated or item.options or self._published or AGREE
+
+    def name_for(self, item: PublishedItem) -> str:
+        if item.actions:
+            self._has_choice = True
+            return "choice"
+        options = self.options_of(item)
+        self.put_in |= not (self._stated or item.options or self._published)
         return self._names.setdefault(options, f"options-{len(self._names) + 1}")
 
     def written(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for options, name in self._names.items():
             yield name, {"values": list(options.values), "labels": list(options.labels)}
+        if self._has_choice:
+            yield "choice", {"kind": "choice"}
+
+
+def _items(
+    questionnaire: str,
+    published: Iterable[PublishedItem],
+    response_scales: _ResponseScales,
+    scale_ids: Mapping[str, str],
+    remarks: Remarks,
+) -> list[dict[str, Any]]:
+    """Items as our files have them, with ids of their own."""
+    items: list[dict[str, Any]] = []
+    taken: set[str] = set()
+    for item, text in _distinct(published, response_scales, remarks):
+        wanted = _item_id(questionnaire, item.id, len(items) + 1)
+        given, number = wanted, 1
+        while given in taken:
+            number += 1
+            given = f"{wanted}-{number}"
+        if given != wanted:
+            remarks.add("items whose id stands earlier, given another", f"{wanted} → {given}")
+        taken.add(given)
+        own = {"options": [{"text": action, "key": key} for action, key in item.actions]} if item.actions else {}
+        asked = {"text": text, "response_scale": response_scales.name_for(item)}
+        items.append({"id": given, "scale": scale_ids[item.scale], "key": item.key, **asked, **own})
+    return items
 
 
 def _distinct(
-    items: Iterable[PublishedItem], fallback: Options, remarks: Remarks
+    items: Iterable[PublishedItem], response_scales: _ResponseScales, remarks: Remarks
 ) -> Iterator[tuple[PublishedItem, str]]:
     """Yield items with their cleaned texts; what has no text, or the text and options of another, is left out."""
-    seen: dict[tuple[str, Options], PublishedItem] = {}
+    seen: dict[object, PublishedItem] = {}
     for number, item in enumerate(items, start=1):
         label = item.id or f"number {number}"
         text = _cleaned(item.text)
@@ -147,7 +178,7 @@ def _distinct(
         if not text:
             remarks.add("items left out, as they have no text", label)
             continue
-        first = seen.setdefault((text, item.options or fallback), item)
+        first = seen.setdefault((text, item.actions or response_scales.options_of(item)), item)
         if first is item:
             yield item, text
         elif first.scale == item.scale:
@@ -190,19 +221,6 @@ def _item_id(questionnaire: str, id_: str | None, number: int) -> str:
     return id_ if _ID.fullmatch(id_) else f"{questionnaire}-{slug(id_, str(number))}"
 
 
-def _unique_ids(items: Iterable[_Item], remarks: Remarks) -> Iterator[_Item]:
-    taken: set[str] = set()
-    for id_, scale, key, text, response_scale in items:
-        given, number = id_, 1
-        while given in taken:
-            number += 1
-            given = f"{id_}-{number}"
-        if given != id_:
-            remarks.add("items whose id stands earlier, given another", f"{id_} → {given}")
-        taken.add(given)
-        yield given, scale, key, text, response_scale
-
-
 def _wordings(texts: Iterable[str], remarks: Remarks) -> dict[str, str]:
     usable: dict[str, None] = {}
     for text in texts:
@@ -222,10 +240,6 @@ def _poles(name: str) -> dict[str, str]:
     return {"high": name, "low": f"The opposite of {name}.", "not": UNDEFINED}
 
 
-def _item_line(id_: str, scale: str, key: int, text: str, response_scale: str) -> str:
-    return "  - " + _flow({"id": id_, "scale": scale, "key": key, "text": text, "response_scale": response_scale})
-
-
 def _head(name: str, source: str, remarks: Remarks) -> list[str]:
     """Comment lines on where the file comes from, and on what differs from there."""
     lines = [f"{name}, imported from {source}."]
@@ -243,6 +257,8 @@ def _flow(values: Mapping[str, Any]) -> str:
 def _value(value: object) -> str:
     if isinstance(value, str):
         return quoted(value)
+    if isinstance(value, dict):
+        return _flow(value)
     if isinstance(value, list):
         return "[" + ", ".join(_value(one) for one in value) + "]"
     return f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)

@@ -11,13 +11,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PublishedItem:
-    """An item as its source has it: ``scale`` by the source's name, ``key`` +1 or -1, ``id`` None where it has none."""
+    """An item as its source has it: ``scale`` by the source's name, ``key`` +1 or -1, ``id`` None where it has none.
+
+    ``actions`` are options of its own, each with its key; then ``key`` is 1 and ``options`` are None.
+    """
 
     id: str | None
     scale: str
     key: Literal[1, -1]
     text: str
     options: Options | None = None
+    actions: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
