@@ -12,7 +12,7 @@ from scipy.special import ndtr
 from persona_big5.errors import DataError
 from persona_big5.factors.bivariate_normal import cells
 from persona_big5.factors.correlation import MIN_PAIRS
-from persona_big5.factors.correlation_likelihood import most_likely_correlations
+from persona_big5.factors.correlation_likelihood import LARGEST_CORRELATION, most_likely_correlations
 from persona_big5.factors.ordered_items import (
     OrderedItems,
     category_means,
@@ -67,6 +67,11 @@ class Polychoric:
         pairs = f"{self.n_pairs.min(initial=most)}-{most} respondents per pair"
         found = f"polychoric correlations of {len(self.matrix)} items, {pairs}, {len(self.undefined)} items undefined"
         return "\n".join([found, *self.notes])
+
+
+_NEAR_BORDER = 0.9
+_ROUNDING = 1e-9
+"""Difference of log-likelihoods for each answer that is none."""
 
 
 def polychoric(scores: NDArray[np.float64], *, standard_errors: bool = False) -> Polychoric:
@@ -190,7 +195,24 @@ def _most_likely(counts: NDArray[np.float64], h: NDArray[np.float64], k: NDArray
     rho = _normal_score_correlation(counts, h, k)
     for block in _similar(np.abs(rho), h.shape[1] * k.shape[1]):
         rho[block] = most_likely_correlations(partial(_derivatives, counts[block], h[block], k[block]), rho[block])
+    near = np.flatnonzero(np.abs(rho) > _NEAR_BORDER)
+    rho[near] = _at_border_where_level(counts[near], h[near], k[near], rho[near])
     return rho
+
+
+def _at_border_where_level(
+    counts: NDArray[np.float64], h: NDArray[np.float64], k: NDArray[np.float64], rho: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Put correlations (m,) at the border where the likelihood is no lower there: it is level before, anywhere."""
+    rows, columns = (np.pad(ndtr(thresholds), ((0, 0), (1, 1)), constant_values=(0.0, 1.0)) for thresholds in (h, k))
+    down = (rho < 0)[:, None]
+    columns = np.where(down, 1.0 - columns[:, ::-1], columns)
+    shared = np.minimum(rows[:, 1:, None], columns[:, None, 1:]) - np.maximum(rows[:, :-1, None], columns[:, None, :-1])
+    border = np.where(down[:, None], shared[:, :, ::-1], shared)
+    found = cells(h, k, np.clip(rho, -LARGEST_CORRELATION, LARGEST_CORRELATION))[0]
+    log_ratio = np.log(np.maximum(border, _SMALLEST_PROBABILITY) / np.maximum(found, _SMALLEST_PROBABILITY))
+    gain = (counts * log_ratio).sum(axis=(1, 2))
+    return np.where(gain >= -_ROUNDING * counts.sum(axis=(1, 2)), np.sign(rho), rho)
 
 
 def _similar(size: NDArray[np.float64], corners: int) -> Iterator[NDArray[np.int64]]:
