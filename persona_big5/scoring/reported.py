@@ -176,8 +176,9 @@ def _read(table: pd.DataFrame, asked: pd.Series, notes: list[str]) -> None:
         table[column] = table[column].astype(float).fillna(table["item_id"].astype(str).map(by_item))
 
 
-def _answer(asked: _Asked, reply: str, *, cut_off: bool) -> Answer:
-    """Read one reply as if we had asked the item alone."""
+@lru_cache(maxsize=10_000)
+def _session(asked: _Asked) -> Session:
+    """Return the session in which we would have asked the item alone."""
     questionnaire = Questionnaire(
         questionnaire="reported",
         version=1,
@@ -186,7 +187,7 @@ def _answer(asked: _Asked, reply: str, *, cut_off: bool) -> Answer:
         scales={asked.item.scale: Scale(high="", low="", not_="")},
         items=(asked.item,),
     )
-    session = Session(
+    return Session(
         id="reported",
         study="reported",
         llm=Llm(id="reported", name="reported/llm"),
@@ -205,6 +206,10 @@ def _answer(asked: _Asked, reply: str, *, cut_off: bool) -> Answer:
         seed=0,
         administrations=(Administration("reported", asked.item, asked.scale, 1, ""),),
     )
+
+
+def _answer(asked: _Asked, reply: str, *, cut_off: bool) -> Answer:
+    """Read one reply as if we had asked the item alone."""
     exchange = Exchange(
         id="reported",
         session="reported",
@@ -225,7 +230,7 @@ def _answer(asked: _Asked, reply: str, *, cut_off: bool) -> Answer:
         seconds=0.0,
         error=None,
     )
-    return parse_reply(exchange, session)[0]
+    return parse_reply(exchange, _session(asked))[0]
 
 
 def _without_options(table: pd.DataFrame, replied: pd.Series, notes: list[str]) -> None:

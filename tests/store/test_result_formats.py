@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import zipfile
 from pathlib import Path
 
@@ -124,6 +125,25 @@ def test_replies_with_prompts_are_read_whatever_their_form_and_order() -> None:
     assert (set(table["score_min"]), set(table["score_max"])) == ({1.0}, {5.0})
     assert "raw_response" in table
     assert table["raw_response"].str.contains("<think>").sum() == 1, "kept as it came"
+
+
+def test_a_letter_counts_the_options_as_they_were_shown(tmp_path) -> None:
+    rows = [("1 = no; 2 = partly; 3 = yes.", "(a)"), ("3 = yes; 2 = partly; 1 = no.", "(a)")]
+    frame = pd.DataFrame(rows, columns=["options", "response"]).assign(prompt="p", model="m", rep=0, item="i")
+    frame.to_csv(tmp_path / "p.csv", index=False)
+    table = read_replies(read_results(tmp_path / "p.csv"))
+    assert states(table, "option_order") == {"forward": ("answered", 1.0), "reversed": ("answered", 3.0)}
+
+
+@pytest.mark.parametrize("hole", [" ", "(a) ", "\n(a)", "<think>", "{"])
+def test_long_runs_of_anything_take_no_time(tmp_path, hole: str) -> None:
+    run = hole * (200_000 // len(hole))
+    record = {"persona_type": ["x"], "text": f"(a) 5\n(b) {run}x\n(c) 4", "prompt": "1 = no, 5 = yes"}
+    (tmp_path / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    started = time.process_time()
+    table = read_replies(read_results(tmp_path / "run.json"))
+    assert states(table, "item_id")["3"] == ("answered", 4.0)
+    assert time.process_time() - started < 3
 
 
 def test_replies_with_prompts_take_the_ids_of_the_instrument_they_come_from(tmp_path) -> None:
