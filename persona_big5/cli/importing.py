@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from persona_big5.questionnaire.formats import Composed
 
 _UNKNOWN = "unknown"
+_FOUND = "default: found by its structure"
+INSTRUMENT_FORMATS = "keyed-csv, psychobench, llm-personality, bfi-llm, psyborgs, anthropic-evals, assistant-axis"
+RESULT_FORMATS = "table, rounds, rated, prompted, psychobench, personallm, inspect, edsl, llm-personality"
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +34,7 @@ def import_questionnaire(
         Path, typer.Argument(metavar="FILE", help="A published instrument's own file, or a folder of personas.")
     ],
     format_name: Annotated[
-        str | None, typer.Option("--format", metavar="FORMAT", help="Its format; default: found by its structure.")
+        str | None, typer.Option("--format", metavar="FORMAT", help=f"One of {INSTRUMENT_FORMATS}; {_FOUND}.")
     ] = None,
     out: Annotated[
         Path | None,
@@ -148,7 +151,7 @@ def import_file(
     ],
     db: Annotated[Path, typer.Option(help="Database to take it into; created where missing.")],
     format_name: Annotated[
-        str | None, typer.Option("--format", metavar="FORMAT", help="Its format; default: found by its structure.")
+        str | None, typer.Option("--format", metavar="FORMAT", help=f"One of {RESULT_FORMATS}; {_FOUND}.")
     ] = None,
     mapping: Annotated[
         list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="Which column holds a field; repeatable.")

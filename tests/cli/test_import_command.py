@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from persona_big5.cli import importing
 from persona_big5.cli.main import main
+from persona_big5.questionnaire.formats import FORMATS
+from persona_big5.store.formats import RESULT_FORMATS
 
 RESULTS = Path(__file__).resolve().parents[1] / "store" / "samples"
 INSTRUMENTS = Path(__file__).resolve().parents[1] / "questionnaire" / "samples"
@@ -46,6 +49,11 @@ def test_instrument_and_results_of_one_source_come_in_together_and_are_scored(pb
     assert pb5("export", "s.duckdb", "--out", "out.csv")[0] == 0
     code, out, _ = pb5("import", "out.csv", "--db", "again.duckdb")
     assert (code, out.splitlines()[0]) == (0, "8 answers added, 0 were there already")
+
+
+def test_help_names_every_format_without_loading_them() -> None:
+    assert importing.INSTRUMENT_FORMATS.split(", ") == [*FORMATS]
+    assert importing.RESULT_FORMATS.split(", ") == [*RESULT_FORMATS]
 
 
 def test_what_a_file_does_not_say_is_set(pb5) -> None:

@@ -368,7 +368,7 @@ def test_every_sample_goes_through_the_store_and_out_again(tmp_path, name: str) 
 @pytest.mark.parametrize(
     ("file", "rows", "constants"),
     [
-        ("mfq_base/wide_means.csv.gz", None, {}),
+        ("mfq_base/long_self.csv.gz", 5_400, {}),
         ("personallm_bfi/long.csv.gz", 28_160, {}),
         ("personallm_bfi/wide_means.csv.gz", 64 * 44, {}),
         ("pwp_bfillm/wide_means.csv.gz", None, {}),

@@ -18,7 +18,7 @@ def name_of(path: Path) -> str:
 
 
 def slug(name: str, fallback: str) -> str:
-    """Return a name in lower-case letters, digits, dots and hyphens; ``fallback`` where nothing of it is left.
+    """Return a name in lower-case letters, digits and hyphens; ``fallback`` where nothing of it is left.
 
     Examples
     --------
@@ -26,4 +26,4 @@ def slug(name: str, fallback: str) -> str:
     'attachment-related-anxiety'
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9.]+", "-", plain)[:_LONGEST].strip("-.") or fallback
+    return re.sub(r"[^a-z0-9]+", "-", plain)[:_LONGEST].strip("-") or fallback
