@@ -195,7 +195,7 @@ def _bias_reduced(x: FloatArray, won: FloatArray, model: Model) -> tuple[FloatAr
         eta = x @ beta
         chance, slope, bend = _response(eta, model)
         weight = slope**2 / (chance * (1 - chance))
-        covariance = np.linalg.inv(x.T @ (weight[:, None] * x))
+        covariance = np.linalg.inv(x.T @ (weight[:, None] * x)).astype(np.float64)
         leverage = weight * np.sum(x @ covariance * x, axis=1)
         step = covariance @ (x.T @ (weight / slope * (won - chance) + leverage * bend / 2))
         if np.max(np.abs(step)) < _CONVERGED:

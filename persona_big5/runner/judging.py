@@ -1,0 +1,240 @@
+"""Stored free replies put to judges, and what these said brought back beside the replies."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from persona_big5.errors import AccessError, DataError
+from persona_big5.runner.survey import run_study
+from persona_big5.scoring.agreement import weighted_kappa
+from persona_big5.scoring.parse import parse_reply, without_thoughts
+from persona_big5.scoring.rubric import FreeReply, judging_studies, may_judge
+from persona_big5.store import exchanges, long_table
+from persona_big5.store.records import LONG_KEY
+from persona_big5.study import asked_administrations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from os import PathLike
+
+    import pandas as pd
+
+    from persona_big5.runner.summary import Progress, RunSummary
+    from persona_big5.scoring.agreement import Kappa
+    from persona_big5.scoring.rubric import Rubric
+
+_JUDGED = ".judged"
+_SEED_OF_INTERVALS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What judging came to.
+
+    Attributes
+    ----------
+    database, table
+        Where the judges' own exchanges are kept, and the long table of judged replies.
+    n_replies
+        Free replies that were found.
+    runs
+        What asking came to, for each set of judges that may judge the same replies.
+    dropped
+        Judges of whose set none could be asked, and why.
+    left_out
+        What was not put to whom, in words.
+    agreement
+        By criterion: each two judges with their weighted kappa.
+    """
+
+    database: Path
+    table: Path
+    n_replies: int
+    runs: tuple[RunSummary, ...]
+    dropped: tuple[str, ...]
+    left_out: tuple[str, ...]
+    agreement: dict[str, dict[tuple[str, str], Kappa]]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every judge was asked all that was to be asked."""
+        return not self.dropped and all(run.is_complete for run in self.runs)
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether somebody stopped it."""
+        return any(run.stopped == "interrupted" for run in self.runs)
+
+    def __str__(self) -> str:
+        lines = [f"{self.n_replies:,} free replies", *map(str, self.runs), *self.dropped]
+        lines += [f"left out: {what}" for what in self.left_out]
+        for criterion, pairs in self.agreement.items():
+            lines += [f"{criterion}: {one} and {other}: {kappa}" for (one, other), kappa in pairs.items()]
+        lines.append(f"judged replies as a long table, for analyze: {self.table}")
+        return "\n".join(lines)
+
+
+def judge(
+    db: str | PathLike[str],
+    rubric: Rubric,
+    *,
+    max_cost: float | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Judging:
+    """Put the free replies of a database to the judges of a rubric; what is judged already is not asked again.
+
+    Parameters
+    ----------
+    db
+        The respondents' database; it is only read. Judges' exchanges go to ``<db>.judged.duckdb``, under the same
+        guarantees as any survey, and the judged replies to ``<db>.judged.csv``: the long table's columns, ``item_id``
+        ``<item>.<criterion>``, ``scale`` the criterion, ``score`` the mean over judges of each judge's mean grade.
+    rubric
+        As `load_rubric` returns it. Replies cut off or empty are not judged; equal replies to one question are judged
+        once. A reply whose llm has the judge's family, or none known, is not put to that judge, and this is said.
+    max_cost
+        USD that all judging of this database may cost; default: the rubric's.
+    progress
+        Called as by `run_study`, for each set of judges that may judge the same replies.
+
+    Raises
+    ------
+    DataError
+        There is no free reply, or none that any judge may judge.
+    AccessError
+        No judge could be asked.
+    """
+    database = Path(db).with_name(f"{Path(db).stem}{_JUDGED}.duckdb")
+    replies = [reply for reply in _free_replies(db) if rubric.items is None or reply.item_id in rubric.items]
+    if not replies:
+        which = "" if rubric.items is None else f" to {', '.join(rubric.items)}"
+        raise DataError(f"{db} has no free reply{which}: ask open items first")
+    runs: list[RunSummary] = []
+    dropped: list[str] = []
+    for study in judging_studies(rubric, replies):
+        try:
+            runs.append(run_study(study, database, max_cost=max_cost, progress=progress))
+        except AccessError as error:
+            dropped.append(str(error))
+            continue
+        if runs[-1].stopped == "interrupted":
+            break
+    left_out = _left_out(rubric, replies)
+    if not runs:
+        raise (AccessError("\n".join(dropped)) if dropped else DataError("\n".join(left_out)))
+    ratings = _ratings(database, rubric)
+    table = Path(db).with_name(f"{Path(db).stem}{_JUDGED}.csv")
+    judged_table(long_table(db), replies, rubric, ratings).to_csv(table, index=False)
+    return Judging(
+        database, table, len(replies), tuple(runs), tuple(dropped), left_out, _agreement(rubric, replies, ratings)
+    )
+
+
+def judged_table(
+    long: pd.DataFrame, replies: Sequence[FreeReply], rubric: Rubric, ratings: pd.DataFrame
+) -> pd.DataFrame:
+    """Return a long table with one row per reply and criterion.
+
+    Parameters
+    ----------
+    long
+        The respondents' long table, whose attributes are kept.
+    replies
+        Its free replies.
+    ratings
+        Mean grade of each item that was put to judges (rows) by each judge (columns), NaN where there is none.
+
+    Returns
+    -------
+    DataFrame
+        ``score`` is the mean over judges and ``n_judges`` their number; without any, ``state`` is ``not_asked``.
+        Columns after ``n_judges`` hold each judge's grade.
+    """
+    import pandas as pd
+
+    kept = [name for name in long.columns if name not in {"raw_response", "reason", "scored_from"}]
+    rows = long.set_index(list(LONG_KEY), drop=False)[kept]
+    parts = []
+    for criterion in rubric.criteria:
+        part = rows.loc[[reply.key for reply in replies]].reset_index(drop=True)
+        grades = ratings.reindex([reply.id_for(criterion) for reply in replies]).reset_index(drop=True)
+        part["item_id"] = part["item_id"] + f".{criterion.id}"
+        part["scale"], part["keyed"] = criterion.id, 1
+        part["score_min"], part["score_max"] = criterion.response_scale.minimum, criterion.response_scale.maximum
+        part["score"] = grades.mean(axis=1)
+        part["n_judges"] = grades.notna().sum(axis=1)
+        part["state"] = part["n_judges"].map(lambda n: "answered" if n else "not_asked")
+        parts.append(pd.concat([part, grades.add_prefix("judge ")], axis=1))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _free_replies(db: str | PathLike[str]) -> Iterator[FreeReply]:
+    for session, exchange in exchanges(db):
+        asked = asked_administrations(session)[exchange.turn - 1]
+        if len(asked) != 1 or asked[0].response_scale.kind != "open":
+            continue
+        (answer,) = parse_reply(exchange, session)
+        if answer.state != "answered":
+            continue
+        cell = {
+            **{name: getattr(session, name) for name in LONG_KEY if hasattr(session, name)},
+            "llm": session.llm.id,
+            "variant": session.variant.id,
+            "persona": session.persona.id,
+            "context": session.context.id,
+            "item_id": asked[0].item.id,
+            "occasion": asked[0].occasion,
+        }
+        yield FreeReply(
+            key=tuple(cell[name] for name in LONG_KEY),
+            llm=session.llm.id,
+            family=session.llm.family,
+            item_id=asked[0].item.id,
+            question=asked[0].item.text,
+            text=without_thoughts(exchange.text or "")[0].strip(),
+        )
+
+
+def _ratings(database: Path, rubric: Rubric) -> pd.DataFrame:
+    """Return mean grades: items put to judges in rows, judges in columns."""
+    table = long_table(database)
+    mine = table[table["llm"].isin([one.id for one in rubric.llms]) & table["score"].notna()]
+    grades = mine.pivot_table(index="item_id", columns="llm", values="score", aggfunc="mean")
+    return grades.reindex(columns=[one.id for one in rubric.llms])
+
+
+def _left_out(rubric: Rubric, replies: Sequence[FreeReply]) -> tuple[str, ...]:
+    said = []
+    unknown = sorted({reply.llm for reply in replies if reply.family is None})
+    if unknown:
+        count = sum(reply.family is None for reply in replies)
+        said.append(
+            f"{count:,} replies of {', '.join(unknown)}, whose family the study does not tell: give these llms "
+            "`family:` and run the study again, which asks nothing anew"
+        )
+    for one in rubric.llms:
+        own = Counter(reply.llm for reply in replies if reply.family is not None and not may_judge(one, reply))
+        if own:
+            said.append(
+                f"{own.total():,} replies of {', '.join(sorted(own))} are not put to {one.id}: "
+                f"both are of the family {one.family}"
+            )
+    return tuple(said)
+
+
+def _agreement(
+    rubric: Rubric, replies: Sequence[FreeReply], ratings: pd.DataFrame
+) -> dict[str, dict[tuple[str, str], Kappa]]:
+    """Compare each two judges on the replies that both judged, equal replies once."""
+    return {
+        criterion.id: {
+            (one.id, other.id): weighted_kappa(mine[one.id], mine[other.id], seed=_SEED_OF_INTERVALS)
+            for one, other in combinations(rubric.llms, 2)
+        }
+        for criterion in rubric.criteria
+        for mine in [ratings.reindex(sorted({reply.id_for(criterion) for reply in replies}))]
+    }
