@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 import zipfile
@@ -331,6 +332,16 @@ def test_options_that_contradict_the_questionnaire_are_refused() -> None:
     table = read_results(SAMPLES / "psychobench.csv")
     with pytest.raises(DataError, match="of q-1 go from 1 to 7 in the file, from 0 to 5 in"):
         read_replies(table, make_questionnaire())
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.jsonl.gz", "t.json"])
+def test_tables_in_json_and_json_lines_are_tables(tmp_path, monkeypatch, name: str) -> None:
+    rows = [{"model": "oak", "item": f"q-{i}", "run": 1, "score": i, "extra": {"a": [i]}} for i in range(1, 4)]
+    text = json.dumps(rows) if name == "t.json" else "\n".join(map(json.dumps, rows))
+    (tmp_path / name).write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    if name != "t.json":
+        monkeypatch.setattr("persona_big5.questionnaire.formats.source._MOST_BYTES", 1)
+    assert read_results(tmp_path / name)["score"].tolist() == [1, 2, 3]
 
 
 def test_two_items_of_a_table_are_not_made_one(tmp_path) -> None:

@@ -5,6 +5,8 @@ Scores are read from the replies elsewhere (`scoring.reported`), by the parser t
 
 from __future__ import annotations
 
+import gzip
+import json
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TABLE = "table"
+_LONGEST_LINE = 10_000_000
 _TABLES = {
     "rounds": (tables.is_rounds, tables.read_rounds),
     "rated": (tables.is_rated, tables.read_rated),
@@ -104,15 +107,33 @@ def _reported(path: Path, format_name: str | None) -> Reported:
 
 
 def _document(path: Path, format_name: str | None) -> Reported:
+    if format_name is None and _is_table_of_lines(path):
+        return Reported(read_table(path))
     data = read_json(path, read_text(path))
     if format_name is None and llm_personality.is_leaderboard(data):
         raise DataError(f"{path}: holds means of scales, and no answers to items; import the files with the answers")
     found = [name for name, (recognises, _) in _DOCUMENTS.items() if recognises(data)]
     if format_name is None and not found and isinstance(data, list) and all(isinstance(one, dict) for one in data):
-        return Reported(pd.DataFrame(data))
+        return Reported(pd.DataFrame([{key: _flat(value) for key, value in one.items()} for one in data]))
     if not found or (format_name is not None and format_name not in found):
         raise DataError(f"{path}: {_unlike(found)}")
     return _DOCUMENTS[format_name or found[0]][1](path, data)
+
+
+def _is_table_of_lines(path: Path) -> bool:
+    """Tell by its first line whether a file of JSON lines is a table, which may be of any length."""
+    if not path.is_file() or not path.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson")):
+        return False
+    try:
+        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as lines:
+            first = json.loads(lines.readline(_LONGEST_LINE))
+    except (OSError, EOFError, ValueError, RecursionError):
+        return False
+    return isinstance(first, dict) and not any(recognises([first]) for recognises, _ in _DOCUMENTS.values())
+
+
+def _flat(value: object) -> object:
+    return json.dumps(value) if isinstance(value, dict | list) else value
 
 
 def _delimited(path: Path, format_name: str | None) -> Reported:
