@@ -69,6 +69,7 @@ def test_what_a_file_does_not_say_is_set(pb5) -> None:
     ("options", "message"),
     [
         (("--set", "llm"), "--set 'llm' is not FIELD=VALUE, for example --set llm=my-model"),
+        (("--set", "lm=oak"), "--set lm=oak: no such column of the long table; did you mean 'llm'?"),
         (("--format", "rate"), "no result format is named 'rate'; did you mean 'rated'?"),
         (("--questionnaire", "broad-fiv"), "did you mean 'broad-five'?"),
     ],

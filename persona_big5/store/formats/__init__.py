@@ -16,13 +16,14 @@ from persona_big5.questionnaire.formats.source import read_json, read_text
 from persona_big5.specfile import did_you_mean
 from persona_big5.store.formats import edsl, inspect_log, llm_personality, personallm, tables
 from persona_big5.store.formats.reported import Reported
-from persona_big5.store.longtable import ALIASES, as_long, read_table
+from persona_big5.store.longtable import ALIASES, ATTRIBUTES, KEY_DEFAULTS, as_long, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 TABLE = "table"
+_SETTABLE = (*KEY_DEFAULTS, *ATTRIBUTES, "scale", "keyed", "score_min", "score_max")
 _LONGEST_LINE = 10_000_000
 _TABLES = {
     "rounds": (tables.is_rounds, tables.read_rounds),
@@ -68,13 +69,17 @@ def read_results(
     Raises
     ------
     DataError
-        The file cannot be read or is not of the format named; a constant has a column already; what `as_long` refuses.
+        The file cannot be read or is not of the format named; a constant has a column already or is none; what `as_long` refuses.
     """
     if format_name is not None and format_name not in RESULT_FORMATS:
         raise DataError(f"no result format is named '{format_name}'{did_you_mean(format_name, RESULT_FORMATS)}")
     reported = _reported(path, format_name)
     frame = reported.frame.copy()
     for column, value in (constants or {}).items():
+        if column not in _SETTABLE:
+            raise DataError(
+                f"--set {column}={value}: no such column of the long table{did_you_mean(column, _SETTABLE)}"
+            )
         if column in frame.columns and not (
             column in {"llm", "persona"} and frame[column].isin(["unknown", "none"]).all()
         ):
