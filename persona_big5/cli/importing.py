@@ -138,9 +138,9 @@ def _checked(path: Path) -> str:
         return f"{len(read_personas(path))} personas"
     questionnaire = read_questionnaire(path)
     reversed_items = sum(item.key == -1 for item in questionnaire.items)
-    norms = f", {len(questionnaire.norms)} norms" if questionnaire.norms else ""
+    norms = f", norms: {len(questionnaire.norms)}" if questionnaire.norms else ""
     return (
-        f"{len(questionnaire.items)} items in {len(questionnaire.scales)} scales, {reversed_items} reversed{norms}; "
+        f"{len(questionnaire.items)} items ({reversed_items} reversed), scales: {len(questionnaire.scales)}{norms}; "
         f"licence {questionnaire.licence}"
     )
 

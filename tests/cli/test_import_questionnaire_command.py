@@ -31,7 +31,7 @@ def test_a_questionnaire_is_written_here_and_says_what_it_lost(pb5) -> None:
     code, out, _ = pb5("import-questionnaire", SAMPLES / "mpi.csv", *KEPT)
     assert code == 0
     assert out.startswith(
-        "mpi.yaml: 3 items in 2 scales, 1 reversed; licence CC0-1.0\n  - columns not carried over: label_raw"
+        "mpi.yaml: 3 items (1 reversed), scales: 2; licence CC0-1.0\n  - columns not carried over: label_raw"
     )
     questionnaire = read_questionnaire(Path("mpi.yaml"))
     assert (questionnaire.licence, questionnaire.citation) == ("CC0-1.0", "nobody")
@@ -72,7 +72,7 @@ def test_several_questionnaires_go_to_a_folder_or_one_is_chosen(pb5) -> None:
     assert sorted(path.name for path in Path("both").iterdir()) == ["calm.yaml", "trust.yaml"]
     code, out, _ = pb5("import-questionnaire", file, *KEPT, "--only", "trust", "--out", "mine.yaml")
     assert code == 0
-    assert out.startswith("mine.yaml: 2 items in 1 scales, 1 reversed, 2 norms; licence CC0-1.0")
+    assert out.startswith("mine.yaml: 2 items (1 reversed), scales: 1, norms: 2; licence CC0-1.0")
     code, _, err = pb5("import-questionnaire", file, *KEPT, "--only", "trus")
     assert code == 2
     assert "holds no 'trus'; did you mean 'trust'?" in err

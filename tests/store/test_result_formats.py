@@ -57,7 +57,7 @@ def test_wide_over_runs_becomes_one_row_per_run() -> None:
     table = read_replies(read_results(SAMPLES / "rounds.csv"))
     assert len(table) == 6
     assert states(table, "item_id", "run")["q1", "1"] == (None, 1.0)
-    assert states(table, "item_id", "run")["q1", "3"] == (None, None), "-1 is no answer"
+    assert states(table, "item_id", "run")["q1", "3"] == ("failed", None), "-1 is no answer"
     assert set(table["llm"]) == {"oak-7b"}
     assert set(table["scale"]) == {"calm"}
     assert set(table["wording"]) == {"en"}

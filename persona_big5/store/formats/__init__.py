@@ -77,9 +77,8 @@ def read_results(
     frame = reported.frame.copy()
     for column, value in (constants or {}).items():
         if column not in _SETTABLE:
-            raise DataError(
-                f"--set {column}={value}: no such column of the long table{did_you_mean(column, _SETTABLE)}"
-            )
+            hint = did_you_mean(column, _SETTABLE)
+            raise DataError(f"--set {column}={value}: no such column of the long table{hint}")
         if column in frame.columns and not (
             column in {"llm", "persona"} and frame[column].isin(["unknown", "none"]).all()
         ):

@@ -71,7 +71,11 @@ def read_rounds(path: Path) -> Reported:
     if (scores.isna() & long["cell"].str.strip().ne("")).any():
         long = long.rename(columns={"cell": "raw_response"}).assign(score=float("nan"))
     else:
-        long = long.drop(columns="cell").assign(score=without_invalid(scores, notes))
+        valid = without_invalid(scores, notes)
+        invalid = scores.notna() & valid.isna()
+        state = pd.Series(pd.NA, index=long.index, dtype="string").mask(invalid, "failed")
+        reason = pd.Series(pd.NA, index=long.index, dtype="string").mask(invalid, "-1 in the source")
+        long = long.drop(columns="cell").assign(score=valid, state=state, reason=reason)
     return Reported(long, notes)
 
 
