@@ -162,9 +162,14 @@ def analyze_table(
         reported = level or "respondent"
         expected = expected_share(kept)
         places = option_places(answers, noise_free=expected == 1) if answers.ends_known else None
+        replication = replication_entry(
+            answers, found.structures, reported, llm_families(kept), seed=seed, progress=progress
+        )
         progress("verdict")
         place = None if places is None else places[OVERALL]
-        verdict = judge(answers, found.estimator, found.matrices, found.judged, found.components, place, seed=seed)
+        verdict = judge(
+            answers, found.estimator, found.matrices, found.judged, found.components, place, replication, seed=seed
+        )
         entries = {
             "schema_version": document.SCHEMA_VERSION,
             "provenance": provenance_entry(frame, everyone, sessions, levels, n_factors, draws, seed),
@@ -185,9 +190,7 @@ def analyze_table(
             "reliability": reliability_entries(answers, found.studies, kept, seed=seed, progress=progress),
             "style": style_entries(answers, places, expected_scores=expected > 0, frame=kept),
             "probability": probability_entry(frame),
-            "replication": replication_entry(
-                answers, found.structures, reported, llm_families(kept), seed=seed, progress=progress
-            ),
+            "replication": replication,
             "confirmatory": confirmatory_entry(answers, any_size=confirm, progress=progress),
             "invariance": invariance_entry(answers, any_size=confirm, progress=progress),
             "semantic": semantic_entry(

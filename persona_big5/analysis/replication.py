@@ -85,7 +85,8 @@ def replication_entry(
     entry
         ``level``, ``n_factors``, ``by_llm_family``, ``split_half`` (``personas``, ``llm_families``,
         ``personas_and_llm_families``, ``contexts``, ``wordings``), ``runs`` (apart: no evidence for traits),
-        ``reading`` (what may be concluded), ``method``, and the same for the level of plain ``means`` under ``means``.
+        ``n_come_back`` (factors beyond chance where neither llms nor personas are shared), ``reading`` (what may be
+        concluded), ``method``, and the same for the level of plain ``means`` under ``means``.
         Lists have one number per factor, in the order of ``factors.<level>``; ``phi`` is the median over splits or
         families. Missing where the level has no factors.
     """
@@ -118,7 +119,7 @@ def _at_level(answers: Answers, reported: _Reported, parts: Parts, source: str) 
     n_factors = reported.solution.loadings.shape[1]
     by_family = _by_family(reported, parts, source)
     of_respondents = {name: _halves(reported, pairs) for name, pairs in parts.halves.items()}
-    one_persona = answers.count(["persona"]) == 1
+    apart = of_respondents["llm_families" if answers.count(["persona"]) == 1 else "personas_and_llm_families"]
     return {
         "level": reported.level,
         "n_factors": n_factors,
@@ -129,9 +130,8 @@ def _at_level(answers: Answers, reported: _Reported, parts: Parts, source: str) 
             "wordings": _conditions(answers, reported, "wording"),
         },
         "runs": _runs(answers, reported),
-        "reading": _reading(
-            n_factors, by_family, of_respondents["llm_families" if one_persona else "personas_and_llm_families"]
-        ),
+        "n_come_back": apart if isinstance(apart, Missing) else int(apart["above_null"].sum()),
+        "reading": _reading(n_factors, by_family, apart),
     }
 
 

@@ -204,7 +204,8 @@ def find_structure(
     levels
         Levels to analyse. With ``respondent`` goes the same level without response style (``WITHOUT_STYLE``).
     n_factors
-        Number of factors at every level; None: by parallel analysis.
+        Number of factors at every level; None: by parallel analysis, but for ``means`` that of ``respondent`` where it
+        has any: permutations ignore that respondents share personas and llms, and find too many.
     draws
         Null draws.
     seed
@@ -233,12 +234,17 @@ def find_structure(
         else:
             found[WITHOUT_STYLE] = without
     nulls = _null_eigenvalues(answers, estimator, matrices, chosen, draws, seed, progress)
-    for name, variables in chosen.items():
+    for name in sorted(chosen, key=lambda name: name != "respondent"):
+        variables = chosen[name]
         progress(f"factors: {name}")
         level = level_of(name)
+        wanted = n_factors
+        corrected = found.get("respondent")
+        if name == "means" and n_factors is None and isinstance(corrected, Structure) and corrected.n_factors > 0:
+            wanted = corrected.n_factors
         means = variables.scores(answers.respondent_means(answers.scores), answers.items) if name == "means" else None
         found[name] = _analyse(
-            level, estimator.n_units(level), variables, matrices[level], nulls[name], n_factors, means, seed
+            level, estimator.n_units(level), variables, matrices[level], nulls[name], wanted, means, seed
         )
     return {name: found[name] for name in (*levels, WITHOUT_STYLE) if name in found}
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from persona_big5.analysis.document import Missing
 from persona_big5.analysis.evidence import (
     SAME_DIRECTION,
     always_alike,
@@ -46,6 +47,10 @@ GENERAL = 0.2
 MOOD_ONLY = "Items move together within runs only: what looks like traits is a mood of the session."
 PLACE = "answers follow the place of an option in the list more than what it says"
 ONLY_PLACE = "Items move together only with the place of the options in the list: what looks like traits is their order"
+NOT_AGAIN = (
+    "Items move together beyond chance, but no dimension comes back where neither llms nor personas are shared: "
+    "whether there are any, or a few llms or personas are peculiar, cannot be decided."
+)
 MUCH = 0.1
 """Share of what personas move, from which on its loss is said beside the dimensions that were found."""
 MOST = 0.5
@@ -86,6 +91,7 @@ def judge(
     structures: Mapping[str, Structure | str],
     components: LevelComponents | str,
     place: OptionPlace | None,
+    replication: dict[str, Any] | Missing,
     *,
     seed: int,
 ) -> Verdict:
@@ -95,6 +101,7 @@ def judge(
     the ends of the response scales are not known)? Do personas move answers at all, and if not, is it for the orders of
     the options, which count as runs? Can runs be told from respondents? Do items move together with run noise removed;
     if not, is it a mood, and would structure have been seen? Is the first component response style, or the only one?
+    Do factors come back where neither llms nor personas are shared (``replication``: `replication_entry`)?
     """
     structure = structures["respondent"]
     reasons = [*shares(components), of_place(answers, place)]
@@ -122,7 +129,7 @@ def judge(
         if has_mood(structures):
             return _mood(place, reasons)
         return _without_factors(answers, estimator, matrices, structure, reasons, seed)
-    return _with_factors(answers, structures, [*reasons, *_lost(answers, place, components)])
+    return _with_factors(answers, structures, replication, [*reasons, *_lost(answers, place, components)])
 
 
 def _unread(
@@ -178,7 +185,12 @@ def _so_many(llms: LlmsByPlace) -> str:
     return f"{len(llms.place)} of {llms.n} llms ({names})"
 
 
-def _with_factors(answers: Answers, structures: Mapping[str, Structure | str], reasons: list[str]) -> Verdict:
+def _with_factors(
+    answers: Answers,
+    structures: Mapping[str, Structure | str],
+    replication: dict[str, Any] | Missing,
+    reasons: list[str],
+) -> Verdict:
     structure = structures["respondent"]
     assert not isinstance(structure, str)
     k = structure.parallel.n_factors
@@ -192,6 +204,9 @@ def _with_factors(answers: Answers, structures: Mapping[str, Structure | str], r
         f"first component against agreement with everything: phi {first.style:.2f}; against the keys, whichever way "
         f"each scale points: phi {first.content:.2f}"
     )
+    left = structures.get(WITHOUT_STYLE, "")
+    if not isinstance(left, str) and left.parallel.n_factors < k:
+        reasons.append(f"{k} dimensions with response style left in, {left.parallel.n_factors} without")
     if first.is_style:
         text = "The largest thing that respondents differ in is response style: agreeing whatever the item says."
         return Verdict("response_style", text, tuple(reasons))
@@ -202,6 +217,11 @@ def _with_factors(answers: Answers, structures: Mapping[str, Structure | str], r
         for place in agreeing
     )
     rest = [one.share for place, one in enumerate(components) if place > 0 and place not in agreeing]
+    if not isinstance(replication, Missing):
+        reasons.append(replication["reading"])
+    back = _come_back(replication, k)
+    if back == 0:
+        return Verdict("not_decidable", NOT_AGAIN, tuple(reasons))
     alone = k - len(agreeing) == 1 and first.share >= GENERAL
     if alone or (first.content >= SAME_DIRECTION and first.share > DOMINANT * max(rest, default=0.0)):
         second = ", the second component is acquiescence" if agreeing[:1] == [1] else ""
@@ -209,16 +229,24 @@ def _with_factors(answers: Answers, structures: Mapping[str, Structure | str], r
         return Verdict("general_factor", text, tuple(reasons))
     varying = {facet.column for facet in answers.facets}
     who = "Personas and llms" if {"persona", "llm"} <= varying else "Personas" if "persona" in varying else "Llms"
-    left = structures.get(WITHOUT_STYLE, "")
     removed = "run noise is"
+    n_found = k
     if not isinstance(left, str) and left.parallel.n_factors < k:
-        reasons.append(f"{k} dimensions with response style left in, {left.parallel.n_factors} without")
         k, removed = left.parallel.n_factors, "run noise and response style are"
     if k == 0:
         text = "Items move together by response style alone: without it no dimension is left."
         return Verdict("response_style", text, tuple(reasons))
-    text = f"{who} differ in {k} dimension{'s' if k > 1 else ''} once {removed} removed."
+    again = f" {back} of {n_found} come back in other personas and llms." if back < n_found else ""
+    text = f"{who} differ in {k} dimension{'s' if k > 1 else ''} once {removed} removed.{again}"
     return Verdict("persona_structure", text, tuple(reasons))
+
+
+def _come_back(replication: dict[str, Any] | Missing, k: int) -> int:
+    """Count the factors that come back where neither llms nor personas are shared; k where that is not known."""
+    if isinstance(replication, Missing) or replication["n_factors"] != k:
+        return k
+    found = replication["n_come_back"]
+    return k if isinstance(found, Missing) else int(found)
 
 
 def _without_personas(components: LevelComponents | str, reasons: list[str]) -> Verdict:

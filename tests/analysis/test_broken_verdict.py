@@ -1,0 +1,63 @@
+"""The verdict against the rest of its own document: number of factors at every level, and what comes back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from planted_tables import long_table
+
+from persona_big5.analysis import analyze_table
+
+LLMS, PERSONAS, RUNS, ITEMS = 6, 20, 3, 20
+
+
+def answers(seed, *, factors=0, style=0.0, deviant_llm=0.0):
+    random = np.random.default_rng(seed)
+    keyed = np.where(np.arange(ITEMS) % 2 == 0, 1.0, -1.0)
+    loadings = 0.8 * (np.arange(ITEMS) // 2 % max(factors, 1) == np.arange(factors)[:, None])
+    unique = np.sqrt(1 - (loadings**2).sum(axis=0))
+    moved = np.zeros((LLMS, PERSONAS, ITEMS))
+    for levels in ((LLMS, 1), (1, PERSONAS), (LLMS, PERSONAS)):
+        moved += 0.7 * (
+            random.normal(size=(*levels, factors)) @ loadings + unique * random.normal(size=(*levels, ITEMS))
+        )
+    moved = keyed * moved + style * random.normal(size=(LLMS, PERSONAS, 1))
+    moved[2] += deviant_llm * random.normal(size=ITEMS)
+    latent = moved[:, :, None] + 0.8 * random.normal(size=(LLMS, PERSONAS, RUNS, ITEMS))
+    likert = 1.0 + np.digitize(latent / latent.std(), [-1.5, -0.5, 0.5, 1.5])
+    return long_table(likert.reshape(-1, ITEMS), LLMS, PERSONAS, RUNS)
+
+
+def document(frame):
+    return analyze_table(frame, levels=["pooled", "means", "respondent"], draws=40).document
+
+
+@pytest.fixture(scope="module")
+def two_factors():
+    return document(answers(1, factors=2))
+
+
+def test_factors_that_come_back_are_a_structure(two_factors):
+    assert two_factors["verdict"]["code"] == "persona_structure"
+    assert two_factors["replication"]["n_come_back"] == 2
+    assert two_factors["replication"]["reading"] in two_factors["verdict"]["reasons"]
+
+
+def test_means_have_as_many_factors_as_the_corrected_matrix(two_factors):
+    assert two_factors["factors"]["respondent"]["n_factors"] == 2
+    assert two_factors["factors"]["means"]["n_factors"] == 2
+    assert two_factors["retention"]["means"]["parallel_analysis"] >= 2
+
+
+def test_what_does_not_come_back_is_no_structure():
+    found = document(answers(2, deviant_llm=3.0))
+    assert found["verdict"]["code"] in {"not_decidable", "no_structure", "llm_identity"}
+    if found["replication"] is not None:
+        assert found["replication"]["n_come_back"] == 0
+        assert "comes back" in found["verdict"]["text"]
+
+
+def test_response_style_says_what_is_left_without_it():
+    found = document(answers(3, factors=2, style=1.5))
+    assert found["verdict"]["code"] == "response_style"
+    assert "3 dimensions with response style left in, 2 without" in found["verdict"]["reasons"]
