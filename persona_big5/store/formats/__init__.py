@@ -69,7 +69,8 @@ def read_results(
     Raises
     ------
     DataError
-        The file cannot be read or is not of the format named; a constant has a column already or is none; what `as_long` refuses.
+        The file cannot be read or is not of the format named; a constant has a column already, or is no column of the
+        long table; what `as_long` refuses.
     """
     if format_name is not None and format_name not in RESULT_FORMATS:
         raise DataError(f"no result format is named '{format_name}'{did_you_mean(format_name, RESULT_FORMATS)}")
