@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from persona_big5.cli import asking, importing, judging, norms, specs, statistics, telling
+from persona_big5.cli import asking, importing, judging, norms, scoring, specs, statistics, telling
 from persona_big5.errors import PersonaBig5Error
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ def _root(
 specs.register(app)
 importing.register(app)
 judging.register(app)
+scoring.register(app)
 asking.register(app)
 norms.register(app)
 statistics.register(app)

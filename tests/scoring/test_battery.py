@@ -1,0 +1,101 @@
+"""Planted respondents of the shipped batteries, from their answers in a long table to the tables of their scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from persona_big5.questionnaire import Item, Questionnaire, library_folder, load_questionnaire
+from persona_big5.scoring.battery import battery_tables
+from persona_big5.store.longtable import KEY_DEFAULTS
+
+NAMES = ("self-prediction", "trade-offs", "situations", "forced-choice", "open-replies")
+WORTH = {"aim-truth": 5.0, "aim-kindness": 4.0, "aim-brevity": 1.0, "aim-safety": 3.0, "aim-service": 2.0}
+
+
+def battery(name: str) -> Questionnaire:
+    return load_questionnaire(name, library_folder())
+
+
+def rows(persona: str, name: str, answer, orders=("forward", "reversed"), n_runs: int = 2) -> list[dict]:
+    return [
+        KEY_DEFAULTS
+        | {"llm": "m", "persona": persona, "item_id": item.id, "option_order": order, "run": run, "scale": item.scale}
+        | {"state": "answered", "raw_response": "I think so. Great!", "score": answer(item, order)}
+        for item in battery(name).items
+        for order in orders
+        for run in range(n_runs)
+    ]
+
+
+def tables(answers: list[dict]) -> dict[str, pd.DataFrame]:
+    return battery_tables(pd.DataFrame(answers), [battery(name) for name in NAMES])
+
+
+def test_points_by_worth_give_the_order_of_worth_without_a_contradiction() -> None:
+    def split(item: Item, _order: str) -> float:
+        first, second = (WORTH.get(option.scale or "", 1.0) for option in item.options)
+        return 10 * first / (first + second)
+
+    found = tables(rows("p", "trade-offs", split))
+    reply = found["aims"][found["aims"]["set"] == "reply-aims"]
+    assert list(reply["aim"]) == sorted(WORTH, key=lambda aim: -WORTH[aim])
+    truth = np.mean([5 / 9, 5 / 6, 5 / 8, 5 / 7])
+    assert reply["share"].iloc[0] == pytest.approx(truth)
+    by_set = found["transitivity"].set_index("set")
+    assert tuple(by_set.loc["reply-aims", ["n_triads", "n_violations", "expected_by_chance"]]) == (10, 0, 2.5)
+    assert tuple(by_set.loc["task-aims", ["n_violations", "expected_by_chance"]]) == (0, 0), "all are ties"
+
+
+def test_actions_chosen_by_content_and_by_place_are_told_apart() -> None:
+    def by_content(item: Item, _order: str) -> float:
+        return 1.0 if item.scale == "guardedness" else -0.5
+
+    def first_place(item: Item, order: str) -> float:
+        return item.options[0 if order == "forward" else -1].key
+
+    found = tables([*rows("content", "situations", by_content), *rows("place", "situations", first_place)])
+    scores = found["situations"].set_index(["persona", "scale"])["mean"]
+    assert scores["content", "guardedness"] == 1
+    assert scores["content", "praise-giving"] == -0.5
+    places = found["places"].set_index("persona")
+    assert places.loc["content", "excess_of_first"] == pytest.approx(0)
+    assert places.loc["place", "excess_of_first"] == pytest.approx(0.5)
+    assert places.loc["place", "p"] < 0.001 < 0.05 < places.loc["content", "p"]
+
+
+def test_one_order_leaves_places_out_with_the_reason() -> None:
+    found = tables(rows("p", "situations", lambda *_: 1.0, orders=("forward",)))
+    assert found["places"]["reason"].iloc[0].startswith("no item was answered in two orders")
+
+
+def test_statements_chosen_by_planted_levels_place_the_scales() -> None:
+    scales = [name for name in battery("forced-choice").scales if name != "comparisons"]
+    level = dict(zip(scales, np.linspace(-2, 2, len(scales)), strict=True))
+
+    def choose(item: Item, _order: str) -> float:
+        first, second = (option.key * level[option.scale or ""] for option in item.options)
+        return float(np.sign(first - second)) or np.nan
+
+    paired = tables(rows("p", "forced-choice", choose))["paired"].set_index("scale")
+    assert np.corrcoef(paired.loc[scales, "score"], list(level.values()))[0, 1] > 0.95
+    assert not paired["is_ipsative"].any()
+    assert (paired["reproduced"] > 0.9).all()
+
+
+def test_chances_are_shares_with_their_probes() -> None:
+    found = tables(rows("p", "self-prediction", lambda item, order: 20.0 if order == "forward" else 40.0))["chances"]
+    assert len(found) == 24
+    assert found["chance"].to_list() == pytest.approx([0.3] * 24)
+    assert found.set_index("item_id").loc["predict-twin-1", "probe"] == "D9"
+
+
+def test_free_replies_are_counted_one_by_one() -> None:
+    found = tables(rows("p", "open-replies", lambda *_: np.nan))["features"]
+    assert len(found) == 16 * 4
+    assert set(zip(found["words"], found["hedges"], found["praise"], strict=True)) == {(4, 1, 1)}
+
+
+def test_statements_with_shared_options_are_no_part_of_it() -> None:
+    assert tables(rows("p", "self-prediction", lambda *_: np.nan)) == {}
