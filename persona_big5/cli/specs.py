@@ -68,13 +68,13 @@ def new(
 
 def check(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="A study, questionnaire, persona or context file.")
+        list[Path], typer.Argument(metavar="FILE...", help="A study, questionnaire, persona, context or rubric file.")
     ],
     db: Annotated[
         Path | None, typer.Option(help="A study's database, to say what is still open; default: the one it has.")
     ] = None,
 ) -> None:
-    """Validate a study, a questionnaire, personas or contexts; say what a study will take. Asks nothing.
+    """Validate a study, a questionnaire, personas, contexts or a rubric; say what a study will take. Asks nothing.
 
     Questionnaires and personas are held against the rules of item writing as well; breaches in your own are warnings.
 
@@ -98,6 +98,7 @@ def _checked(file: Path, db: Path | None) -> tuple[list[Problem], str]:
     from persona_big5.specfile import did_you_mean, open_spec
 
     reports: dict[str, Callable[[Path], str]] = {
+        "rubric": _rubric_report,
         "study": lambda path: _study_report(path, db),
         "llms": lambda path: _study_report(path, db),
         "questionnaire": _questionnaire_report,
@@ -109,7 +110,9 @@ def _checked(file: Path, db: Path | None) -> tuple[list[Problem], str]:
     kind = next((key for key in reports if key in keys), None)
     if kind is None:
         hint = did_you_mean(keys[0], reports) if keys else ""
-        spec.problem((), f"one of the keys study, questionnaire, personas or contexts must say what this file is{hint}")
+        spec.problem(
+            (), f"one of the keys study, questionnaire, personas, contexts or rubric must say what this file is{hint}"
+        )
         raise SpecError(spec.problems)
     report = reports[kind](file)
     return _breaches(file, kind), report
@@ -196,6 +199,15 @@ def _scale_lines(questionnaire: Questionnaire) -> Iterator[str]:
         parts = [f"{len(items)} items{keyed}"] if items or not spoken_for[scale] else []
         parts += [f"{spoken_for[scale]} options of items"] if spoken_for[scale] else []
         yield f"{scale}: {', '.join(parts)}"
+
+
+def _rubric_report(file: Path) -> str:
+    from persona_big5.scoring.rubric import load_rubric
+
+    rubric = load_rubric(file)
+    judges = ", ".join(f"{llm.id} ({llm.family})" for llm in rubric.llms)
+    criteria = [f"  {one.id}: {one.labels[0]} … {one.labels[-1]}" for one in rubric.criteria]
+    return "\n".join([f"Rubric {rubric.rubric}, version {rubric.version}, judged by {judges}", *criteria])
 
 
 def _personas_report(file: Path) -> str:

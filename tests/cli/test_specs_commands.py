@@ -250,9 +250,12 @@ def test_check_shows_all_problems_and_exits_with_2(pb5, tmp_path: Path) -> None:
     [
         (
             "stduy: x\n",
-            "s.yaml:1: one of the keys study, questionnaire, personas or contexts must say what this file is",
+            "s.yaml:1: one of the keys study, questionnaire, personas, contexts or rubric must say what this file is",
         ),
-        ("- x\n", "s.yaml:1: one of the keys study, questionnaire, personas or contexts must say what this file is"),
+        (
+            "- x\n",
+            "s.yaml:1: one of the keys study, questionnaire, personas, contexts or rubric must say what this file is",
+        ),
         ("a: [\n", "s.yaml:2: not valid YAML"),
         ("llms: []\n", "s.yaml:1: the field 'study' is missing"),
     ],

@@ -13,6 +13,7 @@ import pytest
 
 from persona_big5.questionnaire import Item, Questionnaire, library_folder, load_questionnaire, shipped
 from persona_big5.questionnaire.lint import lint
+from persona_big5.scoring.rubric import load_rubric
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,6 +112,13 @@ def test_each_scale_is_paired_with_each_other_once_balanced_in_place_key_and_loo
     assert np.linalg.matrix_rank(design) == 9, (
         "pairs of opposite sign tell how high a respondent stands over all scales"
     )
+
+
+def test_the_shipped_rubric_has_a_criterion_for_each_scale_of_the_open_items() -> None:
+    rubric = load_rubric(library_folder() / "rubrics" / "open-replies.yaml")
+    assert len(rubric.criteria) == len(battery("open-replies").scales) == 8
+    assert {len(one.values) for one in rubric.criteria} == {4}
+    assert len({llm.family for llm in rubric.llms}) == 2
 
 
 def test_no_option_is_used_twice_and_none_is_from_a_published_pool(shared: Path) -> None:
