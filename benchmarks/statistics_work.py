@@ -124,11 +124,19 @@ def _command(*arguments: str) -> Work:
     return lambda: subprocess.run([PROGRAM, *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
+def _own_peak() -> int:
+    """Peak memory of this program in KiB; ``ru_maxrss`` would count that of the process it was forked from."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+
+
 def _usage() -> tuple[float, float]:
     """CPU seconds, user and system, of this process and of those it waited for; the larger peak memory in MB."""
     own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     seconds = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-    return seconds, max(own.ru_maxrss, children.ru_maxrss) / 1024
+    return seconds, max(_own_peak(), children.ru_maxrss) / 1024
 
 
 def timed(work: Work) -> tuple[float, float]:
