@@ -100,7 +100,7 @@ def text_similarity(texts: Sequence[str]) -> NDArray[np.float64]:
     off what all items have in common ("I am someone who"). It knows words, not meanings: for synonyms give a similarity
     from embeddings.
     """
-    from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[import-untyped]  # it has no stubs
+    from sklearn.feature_extraction.text import TfidfVectorizer  # it has no stubs
 
     if empty := [i + 1 for i, text in enumerate(texts) if not any(character.isalnum() for character in text)]:
         raise DataError(
