@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import re
 
+_READ_AT_MOST = 20_000  # characters of a reply
 _LEADER = (
     r"\b(?:choose|chose|choosing|pick|select|prefer|take|go(?:ing)? with|go for|opt for|lean(?:ing)? (?:to|towards?)|"
     r"answer|choice|option|action|statement|response|say|would be|is)\b"
 )
-_FILLER = r"(?:\s+(?:is|would be|be|the|option|action|statement|letter|clearly|probably|definitely))*[\s:*\"'(\[]*"
+_FILLER = (
+    r"(?:\s+(?:is|would be|be|the|option|action|statement|letter|clearly|probably|definitely)){0,6}[\s:*\"'(\[]{0,8}"
+)
 _REASON = (
     r"(?:\s+(?:because|since|as|for|here|in this|over|rather|is|would|best|fits|seems|describes|it)\b"
     r"|\s*[\n.,;:!?)*\]\"'\u2014-]|\s*$)"
@@ -31,6 +34,7 @@ def led_letter(text: str, letters: str) -> str | None:
     >>> led_letter("I would choose A user-friendly tone.", "ABCD") is None
     True
     """
+    text = text[:_READ_AT_MOST]
     letter = rf"(?P<letter>[{letters}])(?!\w){_REASON}"
     opening = re.match(rf"[\s*\"'(\[]*{letter}", text)
     led = re.finditer(rf"(?i:{_LEADER}{_FILLER}){letter}", text)

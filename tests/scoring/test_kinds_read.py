@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from math import log
 
@@ -220,3 +221,29 @@ def test_a_free_reply_is_kept_whatever_it_says() -> None:
     assert answer("<think>hm</think>", OPEN).state == "empty"
     assert answer("A long reply that", OPEN, "length").state == "truncated"
     assert answer(None, OPEN, "content_filter").state == "refused"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "answer " + "is " * 30_000,
+        "choose " + "the " * 30_000,
+        "not " * 25_000 + "choose B",
+        "1 to " * 20_000,
+        "1." * 50_000,
+        "b: 3 " * 20_000,
+        "say " + "*" * 50_000,
+        "A " * 50_000,
+        "(" * 100_000,
+        "answer" + " " * 100_000 + "x",
+        '{"answer":' * 10_000,
+        "9" * 100_000,
+    ],
+)
+@pytest.mark.parametrize("session", [CHANCE, session_of(SPLIT, AIMS), session_of(CHOICE, ACTIONS), OPEN])
+def test_no_reply_stalls_the_reading(text: str, session: Session) -> None:
+    start = time.process_time()
+    read = answer(text, session)
+    assert time.process_time() - start < 1.0
+    if session is OPEN or not any(digit in text for digit in "139"):
+        assert (read.state == "answered") == (session is OPEN)
