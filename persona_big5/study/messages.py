@@ -78,7 +78,7 @@ from typing import TYPE_CHECKING, Literal
 from persona_big5.questionnaire.model import ITEM, LETTERS, OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from persona_big5.questionnaire.model import ResponseScale
     from persona_big5.study.plan import Administration, Session
@@ -222,7 +222,7 @@ def _question(session: Session, administrations: Sequence[Administration]) -> st
     template = session.questionnaire.wordings[session.wording]
     kind = administrations[0].response_scale.kind
     if kind == "open":
-        return template.replace(ITEM, administrations[0].item.text)
+        return _filled(template, {ITEM: administrations[0].item.text, OPTIONS: "", LETTERS: ""}).strip()
     mark: Mark = "letter" if is_lettered(session) or kind == "split" else "number"
     options = LETTERS if is_lettered(session) else OPTIONS
     if options not in template:
@@ -231,9 +231,12 @@ def _question(session: Session, administrations: Sequence[Administration]) -> st
         template = _on_lines_of_its_own(template, ITEM)
     parts = {ITEM: _statements(session, administrations), options: _options(session, administrations[0], mark)}
     template = _on_lines_of_its_own(template, options)
-    # One pass over the template: braces inside an item or a label are text.
-    asked = re.sub("|".join(map(re.escape, parts)), lambda found: parts[found[0]], template)
-    return f"{asked}\n\n{_how_to_answer(session, administrations, mark)}"
+    return f"{_filled(template, parts)}\n\n{_how_to_answer(session, administrations, mark)}"
+
+
+def _filled(template: str, parts: Mapping[str, str]) -> str:
+    """Put parts in the places of their names, in one pass: braces inside an item or a label are text."""
+    return re.sub("|".join(map(re.escape, parts)), lambda found: parts[found[0]], template)
 
 
 def _on_lines_of_its_own(template: str, placeholder: str) -> str:

@@ -99,6 +99,7 @@ def test_statements_of_a_pair_change_places(asked) -> None:
 def test_an_open_item_is_its_wording_and_nothing_else(asked) -> None:
     shown = asked("reply", "In two sentences: {item}", option_order=("forward", "rotated"))
     assert set(shown.values()) == {"In two sentences: A user insists."}
+    assert asked("reply", "{item}\n\n{letters}")["forward"] == "A user insists."
 
 
 def test_what_is_offered_decides_the_id(make_study) -> None:
