@@ -88,6 +88,16 @@ def test_every_key_stands_once_at_every_place_of_a_scales_vignettes() -> None:
             assert sorted(at_one_place) == [-1, -0.5, 0.5, 1], scale
 
 
+@pytest.mark.parametrize("name", ["situations", "forced-choice"])
+def test_options_are_marked_by_letters_and_by_numbers(name: str) -> None:
+    wordings = battery(name).wordings
+    assert [("{letters}" in text, "{options}" in text) for text in wordings.values()] == [
+        (True, False),
+        (False, True),
+        (True, False),
+    ]
+
+
 def test_vignettes_and_pairs_are_about_the_propensities() -> None:
     propensities = set(battery("llm-propensities").scales)
     assert set(battery("situations").scales) < propensities

@@ -212,6 +212,9 @@ def test_a_limit_of_cost_holds_over_all_judging(survey) -> None:
     assert {run.stopped for run in nothing.runs} == {"max_cost"}
     assert not nothing.is_complete
     assert len(seen) == before
+    told = CliRunner().invoke(app, ["judge", str(db), "--rubric", str(rubric(JUDGES, dear)), "--max-cost", "1"])
+    assert told.exit_code == 3
+    assert "raise max_cost to go on" in told.output
     judging = judge(db, load_rubric(rubric(JUDGES, dear)), max_cost=5000.0)
     spent = one(judging.database, "SELECT sum(cost) FROM exchange")
     assert spent == 20 * 23
