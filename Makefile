@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo demo-llm test check simulate bench bench-runner bench-statistics bench-faults survey analyze report clean
+.PHONY: help setup demo demo-llm test check simulate simulate-studies bench bench-runner bench-statistics bench-faults survey analyze report clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -43,6 +43,9 @@ check: .venv/.installed-dev ## ruff, mypy --strict, import layers, rules of item
 
 simulate: .venv/.installed-dev ## structure, verdicts and intervals on worlds whose truth is known: make simulate WORLDS=40
 	$(BIN)/python -m benchmarks.simulate $(WORLDS)
+
+simulate-studies: .venv/.installed-dev ## every shipped study asked of the simulated population, its question answered against what is planted
+	$(BIN)/python -m benchmarks.simulate_studies $(STUDIES)
 
 bench: bench-runner bench-statistics ## speed and memory of the runner and of the statistics, each demand met or not
 

@@ -124,9 +124,9 @@ def test_option_orders_are_lettered_by_place_and_each_llm_can_be_judged_alone() 
     assert len(asked.personas) >= 4
 
 
-def test_mixtures_have_forty_runs_of_a_twentieth_of_the_personas() -> None:
+def test_mixtures_have_more_than_forty_runs_of_a_twentieth_of_the_personas() -> None:
     asked = study("mixture-40-runs")
-    assert asked.runs == 40 >= FEWEST_RUNS
+    assert asked.runs >= 1.2 * FEWEST_RUNS, "a run with an item refused does not count"
     characters = [one.id for one in asked.personas if one.group != "default"]
     assert len(characters) / 76 == pytest.approx(0.05, abs=0.005)
 

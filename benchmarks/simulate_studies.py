@@ -1,0 +1,420 @@
+"""Every shipped study asked of the simulated population, end to end, and its question answered against what is planted.
+
+Each is asked at reduced size (fewer llms or runs than its file says), analysed and reported as a user would; then the
+answer to the question in its file is read from the analysis and compared with the truth. Llms of studies that name
+real ones are replaced by simulated ones.
+
+    python -m benchmarks.simulate_studies [study ...]
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.stats import t
+
+from benchmarks.planted_answers import planted_answers
+from persona_big5.analysis import analyze_table
+from persona_big5.analysis.provider import study_table
+from persona_big5.factors.congruence import tucker_phi
+from persona_big5.questionnaire import locate
+from persona_big5.report import make_report
+from persona_big5.runner import run_study
+from persona_big5.simulation.population import POPULATION
+from persona_big5.simulation.truth import is_simulated, truth
+from persona_big5.study import load_study
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pandas as pd
+
+    from persona_big5.study.model import Study
+
+SMALLEST_PAGE = 10_000
+SAME_FACTOR = 0.9
+SAME_PROFILE = 0.95
+PLACEBO_SHARE = 0.02
+"""Of persona variance: what paraphrases of one persona may seem to differ."""
+RIGHT_WIDTH = 0.1
+"""Score points that an effect may be off from what is planted."""
+RIGHT_SHARE = 0.15
+"""Share of a variance that it may be off from what is planted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One answer to a study's question: what about, what was found beside what is planted, and whether it is right."""
+
+    about: str
+    found: str
+    is_right: bool
+
+    def __str__(self) -> str:
+        return f"  {'right' if self.is_right else 'WRONG'}  {self.about}: {self.found}"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A study that was asked: its analysis, its long table, and what the simulated llms answer on average."""
+
+    study: Study
+    found: dict[str, Any]
+    table: pd.DataFrame
+    planted: pd.DataFrame
+
+    @property
+    def profiles(self) -> pd.DataFrame:
+        """Planted keyed scale scores: one row per llm, variant, persona and context, one column per scale."""
+        index = ["llm", "variant", "persona", "context"]
+        return self.planted.pivot_table(index=index, columns="scale", values="mean")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How a study is made smaller, and how the answer to its question is judged.
+
+    Attributes
+    ----------
+    judge
+        Compares the answer that was found with what is planted.
+    n_llms, runs
+        The first llms, and as many runs, where these are fewer than the study's.
+    personas
+        Every n-th of them, and always the default.
+    llms
+        Simulated ones, unmodified, in place of real ones.
+    """
+
+    judge: Callable[[Asked], Iterator[Judgement]]
+    n_llms: int | None = None
+    runs: int | None = None
+    personas: int = 1
+    llms: tuple[str, ...] = ()
+
+    def reduced(self, study: Study) -> Study:
+        """Return the study with fewer llms and runs, every n-th persona and the default, and all llms simulated."""
+        chosen = study.llms[: self.n_llms]
+        if self.llms:
+            blank = {"api_base": None, "api_key_env": None, "price": None}
+            chosen = tuple(
+                one.model_copy(update={**blank, "name": f"simulated/{name}", "variants": one.variants[:1]})
+                for one, name in zip(chosen, self.llms, strict=False)
+            )
+        kept = tuple(
+            one for i, one in enumerate(study.personas) if i % self.personas == 0 or one.id in {"none", "default"}
+        )
+        return study.model_copy(
+            update={"llms": chosen, "personas": kept, "runs": self.runs or study.runs, "max_cost": None}
+        )
+
+
+def ask(name: str, trial: Trial, folder: Path) -> Asked:
+    """Run, analyse and report a shipped study at reduced size."""
+    study = trial.reduced(load_study(locate("studies", name, Path())))
+    assert is_simulated(study)
+    summary = run_study(study, folder / "study.duckdb")
+    assert summary.is_complete, summary
+    table = study_table(folder / "study.duckdb")
+    analysis = analyze_table(table)
+    analysis.write(folder)
+    assert make_report(folder).stat().st_size > SMALLEST_PAGE
+    return Asked(study, analysis.document, table, planted_answers(study))
+
+
+# What the answer is
+
+
+def judge_structure(asked: Asked) -> Iterator[Judgement]:
+    """As many dimensions as scales are planted, each the planted one, and not that many from pooled rows."""
+    planted = truth(asked.study)
+    level = asked.found["recommended_level"]["level"]
+    n = len(planted["factors"])
+    factors = asked.found["factors"].get(level) if level else None
+    k = factors["n_factors"] if factors else 0
+    yield Judgement("dimensions", f"{k} at level {level}, {n} planted", k == n)
+    pooled = asked.found["factors"]["pooled"]["n_factors"]
+    yield Judgement("pooled rows", f"{pooled} dimensions: runs look like traits", pooled != n)
+    if not factors or not factors["loadings"]:
+        return
+    names = list(factors["loadings"])
+    phi = np.abs(
+        tucker_phi(
+            np.array([factors["loadings"][item] for item in names]),
+            np.array([planted["loadings"][item] for item in names]),
+        )
+    )
+    yield Judgement(
+        "congruence with the planted ones",
+        f"least {phi.max(axis=0).min():.3f}, {SAME_FACTOR} needed",
+        bool(phi.max(axis=0).min() >= SAME_FACTOR),
+    )
+    yield Judgement("verdict", asked.found["verdict"]["code"], asked.found["verdict"]["code"] == "persona_structure")
+
+
+def judge_propensities(asked: Asked) -> Iterator[Judgement]:
+    """Correlations of the scales are those planted, none that is absent is reported, and scales tell their poles."""
+    found = asked.found["correlations"]["respondent"]
+    names = found["variables"]
+    upper = np.triu_indices(len(names), 1)
+    planted = np.corrcoef(asked.profiles[asked.profiles.index.get_level_values("persona").isin(_real(asked))][names].T)
+    matrix, low, high = (np.array(found[key], dtype=float)[upper] for key in ("matrix", "ci_low", "ci_high"))
+    off = np.abs(matrix - planted[upper])
+    yield Judgement(
+        "correlations of scales",
+        f"off by {off.mean():.3f} on average, {off.max():.3f} at most",
+        bool(off.mean() < 0.03 and off.max() < 0.12),
+    )
+    held = ((low <= planted[upper]) & (planted[upper] <= high)).mean()
+    yield Judgement("intervals that hold the planted correlation", f"{held:.0%}", bool(held >= 0.9))
+    yield from _poles(asked)
+
+
+def _real(asked: Asked) -> list[str]:
+    return [one.id for one in asked.study.personas if one.group != "placebo"]
+
+
+def _poles(asked: Asked) -> Iterator[Judgement]:
+    """Mean scores of the four characters of each pole stand in their planted order."""
+    means = (
+        asked.table.assign(keyed_score=_keyed(asked.table))
+        .groupby(["scale", "persona"], observed=True)["keyed_score"]
+        .mean()
+    )
+    by_scale: dict[str, dict[tuple[str, str], str]] = {}
+    for one in asked.study.personas:
+        if one.pole and one.id not in POPULATION.other_poles:
+            by_scale.setdefault(one.pole.scale, {})[one.pole.direction, one.pole.intensity] = one.id
+    for scale, ids in by_scale.items():
+        order = [("high", "strong"), ("high", "mild"), ("low", "mild"), ("low", "strong")]
+        if scale not in means.index.get_level_values("scale") or set(ids) != set(order):
+            continue
+        values = [float(means[scale, ids[pole]]) for pole in order]
+        shown = " > ".join(f"{value:.2f}" for value in values)
+        yield Judgement(
+            f"poles of {scale}",
+            f"{shown} (high strong, high mild, low mild, low strong)",
+            values[0] > values[3] and values[1] > values[2],
+        )
+
+
+def _keyed(table: pd.DataFrame) -> pd.Series:
+    score = table["score"].astype(float)
+    return score.where(table["keyed"].astype(float) > 0, table["score_min"] + table["score_max"] - score)
+
+
+def judge_runs_against_personas(asked: Asked) -> Iterator[Judgement]:
+    """The ratio is the planted one, and paraphrases of one persona differ in nothing but noise."""
+    real = asked.planted[asked.planted["group"] != "placebo"]
+    persona = real.groupby(["llm", "item_id"])["mean"].var().mean()
+    planted = real["variance"].mean() / persona
+    ratio = asked.found["variance"]["run_to_persona_ratio"]
+    shown = f"{ratio['estimate']:.3f} ({ratio['ci_low']:.3f} to {ratio['ci_high']:.3f}), {planted:.3f} planted"
+    yield Judgement("run : persona", shown, ratio["ci_low"] <= planted <= ratio["ci_high"])
+    placebo = asked.found["variance"]["placebo"]["persona_variance"]
+    yield Judgement(
+        "placebo personas",
+        f"variance {placebo:.4f} beside {persona:.3f} of personas, 0 planted",
+        placebo < PLACEBO_SHARE * persona,
+    )
+    excess = asked.found["variance"]["placebo"]["excess"]
+    yield Judgement(
+        "personas beyond placebo",
+        f"{excess['estimate']:.3f} ({excess['ci_low']:.3f} to {excess['ci_high']:.3f}), {persona:.3f} planted",
+        excess["ci_low"] <= persona <= excess["ci_high"],
+    )
+
+
+def judge_axis(asked: Asked) -> Iterator[Judgement]:
+    """Distances of characters from the default and the direction of the axis are the planted ones."""
+    profiles = asked.profiles
+    home = profiles.xs("default", level="persona")
+    away = profiles - home.reindex(profiles.droplevel("persona").index).to_numpy()
+    distance = np.sqrt((away**2).mean(axis=1))
+    rows = [
+        row
+        for row in asked.found["axis"]["distances"]
+        if row["scales"]["distance"] is not None and row["persona"] != "none"
+    ]
+    planted = [distance[row["llm"], row["variant"], row["persona"], "neutral"] for row in rows]
+    r = float(np.corrcoef([row["scales"]["distance"] for row in rows], planted)[0, 1])
+    yield Judgement(
+        "distances from the default", f"r {r:.3f} with the planted ones over {len(rows)} respondents", r >= SAME_PROFILE
+    )
+    direction = asked.found["axis"]["overall"]["direction"]
+    roles = away[~away.index.get_level_values("persona").isin(["default", "none"])].mean()[list(direction)]
+    cosine = float(
+        np.array(list(direction.values())) @ -roles / np.linalg.norm(list(direction.values())) / np.linalg.norm(roles)
+    )
+    yield Judgement("direction of the axis", f"cosine {cosine:.3f} with the planted one", cosine >= SAME_PROFILE)
+
+
+def judge_fine_tunes(asked: Asked) -> Iterator[Judgement]:
+    """The shifted propensities, and no others, differ between pairs of a narrow and a benign fine-tune."""
+    shifts = dict(POPULATION.recipes)["risky-advice"]
+    keyed = asked.table.assign(keyed_score=_keyed(asked.table))
+    means = keyed[keyed["recipe"].notna()].pivot_table(
+        index=["llm", "recipe", "training_seed"], columns="scale", values="keyed_score", observed=True
+    )
+    pairs = means.xs("risky-advice", level="recipe") - means.xs("good-advice", level="recipe")
+    n = len(pairs)
+    least = t.ppf(1 - 0.025 / pairs.shape[1], n - 1) * pairs.std() / math.sqrt(n)
+    moved = sorted(pairs.columns[pairs.mean().abs() > least])
+    yield Judgement(
+        "propensities moved by the narrow recipe beyond the benign one",
+        f"{', '.join(moved)} ({n} pairs of fine-tunes)",
+        moved == sorted(name for name, _ in shifts.by_scale),
+    )
+    expected = asked.planted.groupby(["recipe", "scale"])["mean"].mean()
+    for name, _ in shifts.by_scale:
+        planted = expected["risky-advice", name] - expected["good-advice", name]
+        yield Judgement(
+            f"shift of {name}",
+            f"{pairs[name].mean():+.3f}, {planted:+.3f} planted",
+            abs(pairs[name].mean() - planted) < RIGHT_WIDTH,
+        )
+
+
+def judge_option_order(asked: Asked) -> Iterator[Judgement]:
+    """The llm that takes a place is named, and no other."""
+    takers = [llm.id for llm in asked.study.llms if llm.name.removeprefix("simulated/") in POPULATION.place_takers]
+    others = [llm.id for llm in asked.study.llms if llm.id not in takers]
+    said = [reason for reason in asked.found["verdict"]["reasons"] if "the place of an option decides" in reason]
+    names = [name for name in (*takers, *others) if any(name in reason for reason in said)]
+    yield Judgement(
+        "llms that take a place", f"{', '.join(names) or 'none'}; {', '.join(takers)} planted", names == takers
+    )
+
+
+def judge_position(asked: Asked) -> Iterator[Judgement]:
+    """One llm that takes a place: the verdict says so."""
+    yield Judgement("verdict", asked.found["verdict"]["code"], asked.found["verdict"]["code"] == "position")
+
+
+def judge_mixtures(asked: Asked) -> Iterator[Judgement]:
+    """Two heaps are flagged where an llm has two selves whose scores are apart, and nowhere else."""
+    rows = {(row["llm"], row["persona"]): row for row in truth(asked.study)["traits"]}
+    factors = truth(asked.study)["factors"]
+    two = {
+        (llm, persona, scale): abs(row["values"][k] - row["other_self"][k])
+        for (llm, persona), row in rows.items()
+        if row["other_self"]
+        for k, scale in enumerate(factors)
+    }
+    flagged = {
+        (row["llm"], row["persona"], row["scale"]) for row in asked.found["mixtures"]["composites"] if row["flagged"]
+    }
+    far = {one for one, distance in two.items() if distance > 1}
+    yield Judgement(
+        "flagged without two selves",
+        f"{len(flagged - set(two))} of {len(flagged)}",
+        len(flagged - set(two)) <= 0.1 * max(len(flagged), 1),
+    )
+    yield Judgement(
+        "two selves more than 1 SD apart that are flagged",
+        f"{len(flagged & far)} of {len(far)}",
+        len(flagged & far) >= 0.9 * len(far) > 0,
+    )
+
+
+def judge_identity(asked: Asked) -> Iterator[Judgement]:
+    """Each context moves the scale that it is planted to move beyond its control, and no other."""
+    effects = dict(POPULATION.contexts)
+    means = asked.profiles.groupby(level="context").mean()
+    for context, entry in asked.found["drift"]["against_control"].items():
+        for scale, change in entry["scales"].items():
+            planted = float(means.loc[context, scale] - means.loc[entry["control"], scale])
+            interval = f"({change['ci_low']:+.3f} to {change['ci_high']:+.3f})"
+            shown = f"{change['estimate']:+.3f} {interval}, {planted:+.3f} planted"
+            moves = effects[context].shifts.of(scale) != 0
+            excludes = not change["ci_low"] <= 0 <= change["ci_high"]
+            right = abs(change["estimate"] - planted) < RIGHT_WIDTH and moves == excludes
+            yield Judgement(f"{scale} after {context} beyond its control", shown, right)
+
+
+def judge_robustness(asked: Asked) -> Iterator[Judgement]:
+    """What is left of the personas on each rung is what is planted; bland conversations as long take nothing."""
+    ladder = asked.found["drift"]["ladders"]["pressure"]
+    profiles = asked.profiles
+    away = profiles - profiles.xs("default", level="persona").reindex(profiles.droplevel("persona").index).to_numpy()
+    base = away.xs("neutral", level="context")
+    shown = [float((away.xs(rung, level="context") * base).to_numpy().sum()) for rung in ladder["rungs"]]
+    planted = np.array(shown) / shown[0]
+    found = ladder["stickiness"]
+    for rung, value, expected in zip(ladder["rungs"][1:], found["retention"][1:], planted[1:], strict=True):
+        yield Judgement(
+            f"left of the personas at {rung}",
+            f"{value:.2f}, {expected:.2f} planted",
+            abs(value - expected) < RIGHT_WIDTH,
+        )
+    area = float(np.trapezoid(planted, ladder["levels"]) / (ladder["levels"][-1] - ladder["levels"][0]))
+    yield Judgement(
+        "stickiness",
+        f"{found['area']:.3f} ({found['ci_low']:.3f} to {found['ci_high']:.3f}), {area:.3f} planted",
+        abs(found["area"] - area) < RIGHT_WIDTH / 2,
+    )
+    slopes = {scale: entry["slope_of_control"]["estimate"] for scale, entry in ladder["scales"].items()}
+    worst = max(slopes.values(), key=abs)
+    yield Judgement("steepest slope over the controls", f"{worst:+.3f} a rung, 0 planted", abs(worst) < RIGHT_WIDTH / 2)
+
+
+def judge_run_noise(asked: Asked) -> Iterator[Judgement]:
+    """Answers vary from run to run, orders of the options included, as planted."""
+    run, planted = asked.found["variance"]["by_level"]["run"]["estimate"], asked.planted["variance"].mean()
+    yield Judgement("run variance", f"{run:.3f}, {planted:.3f} planted", abs(run / planted - 1) < RIGHT_SHARE)
+
+
+def judge_survey(asked: Asked) -> Iterator[Judgement]:
+    """Run and persona variances are the planted ones, and wording adds next to nothing."""
+    yield from judge_run_noise(asked)
+    levels = asked.found["variance"]["by_level"]
+    persona = sum(levels[name]["estimate"] for name in ("persona", "llm:persona"))
+    planted = asked.planted[asked.planted["group"] != "placebo"].groupby(["llm", "item_id"])["mean"].var().mean()
+    yield Judgement(
+        "persona variance", f"{persona:.3f}, {planted:.3f} planted", abs(persona / planted - 1) < RIGHT_SHARE
+    )
+    wording = sum(part["estimate"] for name, part in levels.items() if "wording" in name.split(":"))
+    yield Judgement("wording", f"variance {wording:.4f} beside {persona:.3f} of personas", wording < 0.05 * persona)
+
+
+TRIALS = {
+    "demo": Trial(judge_structure),
+    "demo-llm": Trial(judge_position, llms=("granite",)),
+    "demo-llm-sampled": Trial(judge_run_noise, llms=("aspen",)),
+    "first_survey": Trial(judge_survey, n_llms=3, runs=1, llms=("aspen", "basalt", "comet")),
+    "broad-five": Trial(judge_structure, n_llms=3),
+    "llm-propensities": Trial(judge_propensities, n_llms=3),
+    "variance-run-vs-persona": Trial(judge_runs_against_personas, runs=5),
+    "assistant-axis": Trial(judge_axis, n_llms=3, personas=2),
+    "fine-tune-shift": Trial(judge_fine_tunes, runs=3),
+    "option-order": Trial(judge_option_order, runs=2),
+    "mixture-40-runs": Trial(judge_mixtures),
+    "identity": Trial(judge_identity, runs=4),
+    "persona-robustness": Trial(judge_robustness, runs=2),
+}
+
+
+def main() -> int:
+    """Print one block per study; 1 if any answer is wrong."""
+    wrong = 0
+    for name in sys.argv[1:] or TRIALS:
+        started = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            asked = ask(name, TRIALS[name], Path(folder))
+        print(f"{name}: {len(asked.table):,} answers, {time.perf_counter() - started:.0f} s", flush=True)
+        for verdict in TRIALS[name].judge(asked):
+            wrong += not verdict.is_right
+            print(verdict, flush=True)
+    print(f"{wrong} wrong answers")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
