@@ -5,15 +5,22 @@ from __future__ import annotations
 import re
 from collections import Counter
 from itertools import product
+from typing import TYPE_CHECKING
 
 import pytest
 
 from persona_big5.analysis.conditions import control_of, is_control
 from persona_big5.analysis.mixtures import FEWEST_RUNS
+from persona_big5.cli.specs import new
 from persona_big5.questionnaire import library_folder, shipped
 from persona_big5.simulation.truth import is_simulated
 from persona_big5.study import load_study, summarise
-from persona_big5.study.model import Price, Study
+from persona_big5.study.model import Price
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from persona_big5.study.model import Study
 
 READY = (
     "assistant-axis",
@@ -90,6 +97,14 @@ def test_ready_studies_run_as_they_are_and_say_that_their_llms_are_placeholders(
     assert "llms: # placeholders that need no key: put your own in their place" in text(name)
     assert re.search(r"Read .+ Design ", comment(name))
     assert max(len(line) for line in text(name).splitlines()) <= 132
+
+
+@pytest.mark.parametrize("name", READY)
+def test_new_copies_a_study_that_asks_the_same(name: str, tmp_path: Path) -> None:
+    new(tmp_path / "mine.yaml", name)
+    copied = load_study(tmp_path / "mine.yaml")
+    assert copied.id == "mine"
+    assert copied.model_copy(update={"study": name}) == study(name)
 
 
 def test_the_whole_library_of_personas_is_asked_where_traits_are_looked_for() -> None:
