@@ -226,6 +226,7 @@ def lay_out(frame: pd.DataFrame, *, sessions: Literal["shared", "isolated"] | No
     scores[row_of, coded["item_id"]] = frame["score"].to_numpy(dtype=float)
     codes = rows[:, [not_item.index(column) for column in CELL]]
     items = _item_info(frame, coded["item_id"], levels["item_id"], warnings)
+    _warn_off_scale(scores, items, warnings)
     kept, dropped = _usable(scores, codes, items)
     scores, items = _common_unit(scores[:, kept], items.take(kept), warnings)
     _warn_of_conditions(rows, not_item, levels, warnings)
@@ -309,6 +310,17 @@ def _usable(scores: FloatArray, codes: IntArray, items: ItemInfo) -> tuple[NDArr
     if len(why) == len(items.names):
         raise DataError(f"no item can be used ({'; '.join(sorted(set(why.values())))}): there is no variance to split")
     return np.array([name not in why for name in items.names]), list(why.items())
+
+
+def _warn_off_scale(scores: FloatArray, items: ItemInfo, warnings: list[str]) -> None:
+    """Count and name scores that no option of their item has; they are kept as they are."""
+    row, item = np.nonzero((scores < items.score_min) | (scores > items.score_max))
+    if len(item):
+        i, one = item[0], scores[row[0], item[0]]
+        warnings.append(
+            f"{len(item)} scores lie outside the response scale of their item; one of them, {one:g}, is of "
+            f"{items.names[i]} ({items.score_min[i]:g} to {items.score_max[i]:g}): correct them, or the scale's ends"
+        )
 
 
 def _common_unit(scores: FloatArray, items: ItemInfo, warnings: list[str]) -> tuple[FloatArray, ItemInfo]:

@@ -44,6 +44,11 @@ ITEM_LEVELS = Missing("ends of the response scales are not known, so the levels 
 NOT_ASKED_FOR = "not among the levels asked for"
 
 
+NO_VARIANCE = Missing("one of the scales has no variance at this level")
+NOTHING_COMMON = Missing("one of the scales has a single item, or items that have nothing in common at this level")
+NO_INTERVAL = Missing("not defined for the whole, or without one of the llms or personas")
+
+
 def write_out(document: Mapping[str, Any]) -> dict[str, Any]:
     """Turn arrays into lists and what is missing or undefined into null, each null with its reason in ``reasons``."""
     reasons: dict[str, str] = {}
@@ -162,9 +167,9 @@ def correlations_entry(correlations: Mapping[str, ScaleCorrelations], reasons: M
         found = correlations[level]
         entries[level] = {
             "variables": list(found.variables),
-            "matrix": found.matrix,
-            "ci_low": found.ci_low if np.isfinite(found.ci_low).any() else not_resampled,
-            "ci_high": found.ci_high if np.isfinite(found.ci_high).any() else not_resampled,
+            "matrix": _cells(found.matrix, NO_VARIANCE),
+            "ci_low": _cells(found.ci_low, NO_INTERVAL) if np.isfinite(found.ci_low).any() else not_resampled,
+            "ci_high": _cells(found.ci_high, NO_INTERVAL) if np.isfinite(found.ci_high).any() else not_resampled,
             "n": found.n,
             "corrected": found.corrected,
             "disattenuated": _disattenuated(found, not_resampled),
@@ -176,10 +181,15 @@ def _disattenuated(found: ScaleCorrelations, not_resampled: Missing) -> dict[str
     """Correlations between scales of infinitely many such items, and their intervals."""
     resampled = np.isfinite(found.disattenuated_ci_low).any()
     return {
-        "matrix": found.disattenuated,
-        "ci_low": found.disattenuated_ci_low if resampled else not_resampled,
-        "ci_high": found.disattenuated_ci_high if resampled else not_resampled,
+        "matrix": _cells(found.disattenuated, NOTHING_COMMON),
+        "ci_low": _cells(found.disattenuated_ci_low, NO_INTERVAL) if resampled else not_resampled,
+        "ci_high": _cells(found.disattenuated_ci_high, NO_INTERVAL) if resampled else not_resampled,
     }
+
+
+def _cells(matrix: FloatArray, why_not: Missing) -> list[list[float | Missing]]:
+    """Rows of a matrix, undefined cells missing with the reason."""
+    return [[value if math.isfinite(value) else why_not for value in row] for row in matrix.tolist()]
 
 
 def factorability_entry(found: Factorability, names: Sequence[str]) -> dict[str, Any]:

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 FEWEST_FOR_QUANTILE = 20
 FAIR = 0.85
-"""Congruence from which factors are called fairly similar (Lorenzo-Seva & ten Berge, 2006)."""
+"""Congruence from which factors are called fairly similar (Lorenzo-Seva & ten Berge, 2006).
+
+They count as come back even where loadings are so even that items in any order would agree as well.
+"""
 METHOD = (
     "minres with the reported number of factors in every part; orthogonal Procrustes to the reported factors (families "
     "left out: to the factors of the others); Tucker's phi by factor; null_phi_95 is the 95th percentile of phi when "
@@ -85,7 +88,8 @@ def replication_entry(
     entry
         ``level``, ``n_factors``, ``by_llm_family``, ``split_half`` (``personas``, ``llm_families``,
         ``personas_and_llm_families``, ``contexts``, ``wordings``), ``runs`` (apart: no evidence for traits),
-        ``n_come_back`` (factors beyond chance where neither llms nor personas are shared), ``reading`` (what may be
+        ``n_come_back`` (factors beyond chance, or with phi of at least .85, where neither llms nor
+        personas are shared), ``reading`` (what may be
         concluded), ``method``, and the same for the level of plain ``means`` under ``means``.
         Lists have one number per factor, in the order of ``factors.<level>``; ``phi`` is the median over splits or
         families. Missing where the level has no factors.
@@ -130,7 +134,7 @@ def _at_level(answers: Answers, reported: _Reported, parts: Parts, source: str) 
             "wordings": _conditions(answers, reported, "wording"),
         },
         "runs": _runs(answers, reported),
-        "n_come_back": apart if isinstance(apart, Missing) else int(apart["above_null"].sum()),
+        "n_come_back": apart if isinstance(apart, Missing) else int(_come_back(apart).sum()),
         "reading": _reading(n_factors, by_family, apart),
     }
 
@@ -241,6 +245,11 @@ def _of_rows(answers: Answers, reported: _Reported, first: NDArray[np.bool_], sh
     return _compared(reported, one, other, shared)
 
 
+def _come_back(apart: dict[str, Any]) -> NDArray[np.bool_]:
+    """Mark the factors that come back where nothing is shared (k,)."""
+    return np.asarray(apart["above_null"] | (apart["phi"] >= FAIR))
+
+
 def _reading(n_factors: int, by_family: dict[str, Any] | Missing, apart: dict[str, Any] | Missing) -> str:
     """Say how many factors come back where nothing is shared, and how many only where the personas are."""
     if isinstance(apart, Missing):
@@ -248,12 +257,14 @@ def _reading(n_factors: int, by_family: dict[str, Any] | Missing, apart: dict[st
             "there are no halves that share neither llms nor personas "
             f"({apart.reason}): what comes back may be what both sides share"
         )
-    back = apart["above_null"]
-    alike = int((back & (apart["phi"] >= FAIR)).sum())
+    beyond, back = apart["above_null"], _come_back(apart)
+    alike = int((beyond & (apart["phi"] >= FAIR)).sum())
     found = (
-        f"{int(back.sum())} of {n_factors} factors come back beyond chance where neither llms nor personas are shared, "
-        f"{alike} of them with phi >= {FAIR}"
+        f"{int(beyond.sum())} of {n_factors} factors come back beyond chance where neither llms nor personas are "
+        f"shared, {alike} of them with phi >= {FAIR}"
     )
+    if even := int((back & ~beyond).sum()):
+        found += f"; {even} more with phi >= {FAIR}, of loadings so even that items in any order would agree as well"
     shared = 0 if isinstance(by_family, Missing) else int((by_family["above_null"] & ~back).sum())
     if not shared:
         return found

@@ -201,10 +201,21 @@ def _by_llm_entry(one: OfLlm, answers: Answers) -> dict[str, Any]:
         "ratio_ci_low": ends.get("low", runs),
         "ratio_ci_high": ends.get("high", runs),
         "ratio_p_equal_one": ends.get("p", runs),
-        "robustness": one.robustness.robustness,
-        "susceptibility": one.robustness.susceptibility,
+        **_robustness_entry(one.robustness),
         "n_complete_personas": one.robustness.n_personas,
         "g_study": {scale: _coefficients_entry(answers, scale, found) for scale, found in one.g_study.items()},
+    }
+
+
+def _robustness_entry(found: Robustness) -> dict[str, float | Missing]:
+    if found.n_personas == 0:
+        incomplete = Missing("no persona answered every item in every cell")
+        return {"robustness": incomplete, "susceptibility": incomplete}
+    never = "repeated answers never differ" if np.isinf(found.robustness) else "every cell was asked once"
+    one = Missing("one persona answered every item in every cell; at least two are needed")
+    return {
+        "robustness": found.robustness if np.isfinite(found.robustness) else Missing(never),
+        "susceptibility": found.susceptibility if found.n_personas > 1 else one,
     }
 
 

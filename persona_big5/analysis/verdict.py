@@ -207,6 +207,11 @@ def _with_factors(
     left = structures.get(WITHOUT_STYLE, "")
     if not isinstance(left, str) and left.parallel.n_factors < k:
         reasons.append(f"{k} dimensions with response style left in, {left.parallel.n_factors} without")
+    if not isinstance(replication, Missing):
+        reasons.append(replication["reading"])
+    back = _come_back(replication, k)
+    if back == 0:
+        return Verdict("not_decidable", NOT_AGAIN, tuple(reasons))
     if first.is_style:
         text = "The largest thing that respondents differ in is response style: agreeing whatever the item says."
         return Verdict("response_style", text, tuple(reasons))
@@ -217,11 +222,6 @@ def _with_factors(
         for place in agreeing
     )
     rest = [one.share for place, one in enumerate(components) if place > 0 and place not in agreeing]
-    if not isinstance(replication, Missing):
-        reasons.append(replication["reading"])
-    back = _come_back(replication, k)
-    if back == 0:
-        return Verdict("not_decidable", NOT_AGAIN, tuple(reasons))
     alone = k - len(agreeing) == 1 and first.share >= GENERAL
     if alone or (first.content >= SAME_DIRECTION and first.share > DOMINANT * max(rest, default=0.0)):
         second = ", the second component is acquiescence" if agreeing[:1] == [1] else ""

@@ -61,3 +61,14 @@ def test_response_style_says_what_is_left_without_it():
     found = document(answers(3, factors=2, style=1.5))
     assert found["verdict"]["code"] == "response_style"
     assert "3 dimensions with response style left in, 2 without" in found["verdict"]["reasons"]
+
+
+def test_a_general_factor_of_even_loadings_comes_back():
+    random = np.random.default_rng(4)
+    keyed = np.where(np.arange(ITEMS) % 2 == 0, 1.0, -1.0)
+    trait = sum(random.normal(size=size) for size in ((LLMS, 1, 1, 1), (1, PERSONAS, 1, 1), (LLMS, PERSONAS, 1, 1)))
+    latent = keyed * trait + random.normal(size=(LLMS, PERSONAS, RUNS, ITEMS))
+    found = document(long_table(latent.reshape(-1, ITEMS), LLMS, PERSONAS, RUNS))
+    assert found["verdict"]["code"] == "general_factor"
+    assert found["replication"]["n_come_back"] == 1
+    assert "1 more with phi >= 0.85" in found["replication"]["reading"]
