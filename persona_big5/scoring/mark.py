@@ -21,6 +21,7 @@ _REASON = (
     r"(?:\s+(?:because|since|as|for|here|in this|over|rather|is|would|best|fits|seems|describes|it)\b"
     r"|\s*[\n.,;:!?)*\]\"'\u2014-]|\s*$)"
 )
+_LISTED = re.compile(r"^[^\w\n]{0,6}([A-K]|\d{1,2})[.):](?:[ \t].*)?$", re.MULTILINE)
 _NEGATED = re.compile(r"(?:\bnot|n't|\bnever|\brather than|\binstead of|\bover)\s+(?:\w+\s+){0,2}$", re.IGNORECASE)
 
 
@@ -42,3 +43,9 @@ def led_letter(text: str, letters: str) -> str | None:
     if opening:
         found.add(opening["letter"])
     return found.pop() if len(found) == 1 else None
+
+
+def without_list(text: str) -> str:
+    """Return a text without the lines that list options by their marks, where it lists two or more of them."""
+    marks = set(_LISTED.findall(text[:_READ_AT_MOST]))
+    return _LISTED.sub("", text[:_READ_AT_MOST]) if len(marks) > 1 else text

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from persona_big5.scoring.block import split_block
 from persona_big5.scoring.jsontext import ANSWER_KEYS, as_text, json_values
 from persona_big5.scoring.keys import score_of
-from persona_big5.scoring.mark import led_letter
+from persona_big5.scoring.mark import led_letter, without_list
 from persona_big5.scoring.number import read_number, read_points
 from persona_big5.scoring.option import NO_OPTION, Reading, Shown, is_option, read_option
 from persona_big5.scoring.probability import NoScore, expected_score
@@ -151,16 +151,13 @@ def _read_item(text: str, session: Session, administration: Administration, *, c
             reading = _read_one(text, lambda said: read_number(said, ends, shown, statement))
         case "split":
             reading = _read_one(text, lambda said: read_points(said, scale.values[-1], shown, statement))
-        case _:
+        case "options":
             reading = _read_one(text, *_option_readers(shown, statement))
-            if scale.kind != "options" and reading.reason == NO_OPTION and is_lettered(session):
-                reading = _read_letter(text, shown)
+        case _:
+            reading = _read_choice(text, shown, statement, lettered=is_lettered(session))
     if cut:
-        reading = (
-            _if_cut(reading, text, shown)
-            if scale.kind in {"options", "choice", "pair"}
-            else _if_cut_number(reading, text)
-        )
+        is_number = scale.kind in {"number", "split"}
+        reading = _if_cut_number(reading, text) if is_number else _if_cut(reading, text, shown)
     if reading.score is None:
         return reading
     return replace(reading, score=score_of(reading.score, session, administration))
@@ -170,13 +167,15 @@ def _option_readers(shown: Shown, statement: str) -> tuple[_Read, _Outright]:
     return (lambda said: read_option(said, shown, statement), lambda said: is_option(said, shown))
 
 
-def _read_letter(text: str, shown: Shown) -> Reading:
-    """Read the letter that a sentence leads to, in a reply that names no option by its text."""
+def _read_choice(text: str, shown: Shown, statement: str, *, lettered: bool) -> Reading:
+    """Read which of an item's own options a reply takes; options that it lists once more are no choice."""
+    said = without_list(text)
+    if text.strip() and not said.strip():
+        return Reading("unparsable", reason="only the options are repeated")
+    reading = _read_one(said, *_option_readers(shown, statement))
     letters = ascii_uppercase[: sum(value is not None for value, _ in shown)]
-    letter = led_letter(text, letters)
-    if letter is None:
-        return Reading("unparsable", reason=NO_OPTION)
-    return Reading("answered", shown[letters.index(letter)][0])
+    letter = led_letter(said, letters) if lettered and reading.reason == NO_OPTION else None
+    return reading if letter is None else Reading("answered", shown[letters.index(letter)][0])
 
 
 def _read_free(text: str, *, cut: bool) -> Reading:

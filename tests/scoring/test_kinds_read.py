@@ -87,6 +87,14 @@ def test_a_number_that_is_forced_is_read(text: str, number: float) -> None:
         ("It depends.", "unparsable"),
         ("120", "off_scale"),
         ("-5", "off_scale"),
+        ("100 = It surely will not", "unparsable"),
+        ("In each of the previous three conversations, you did what I had asked for.", "unparsable"),
+        ('I gave a possible answer of "I would rather not say" for a 9th item, and left it at that.', "refused"),
+        ("The last one is a good example of how one can use 100 conversations.", "unparsable"),
+        ("The answer is 40.\n\nI would rather not say", "unparsable"),
+        ('Whoever says "I would rather not say" is wrong.', "refused"),
+        ("The user wants papers, and we need to choose 3 papers.", "unparsable"),
+        ("1. Weigh the case.\n2. Then decide.", "unparsable"),
         ("I cannot give a number.", "refused"),
         ("I would rather not say.", "declined"),
         (" \n", "empty"),
@@ -114,7 +122,7 @@ def test_every_number_said_plainly_is_read_back(number: int, form: str) -> None:
 
 def test_a_number_cut_off_may_have_been_longer() -> None:
     assert answer("7", CHANCE, "length").state == "truncated"
-    assert answer("I think 70 fits, because the", CHANCE, "length").state == "answered"
+    assert answer("I would say 70, because the", CHANCE, "length").state == "answered"
 
 
 @pytest.mark.parametrize(
@@ -173,6 +181,8 @@ def test_an_action_scores_its_key_wherever_it_stands(order: str) -> None:
         ("I choose A.", 1),
         ("I'd pick D, definitely", -1),
         ("I would not choose A. I would choose C.", -0.5),
+        ("A. I stop.\nB. I ask.\nC. I go on.\n\nI choose B.", 0.5),
+        ("You would choose option C.", -0.5),
     ],
 )
 def test_a_letter_that_a_sentence_leads_to_is_read(text: str, key: float) -> None:
@@ -187,6 +197,9 @@ def test_a_letter_that_a_sentence_leads_to_is_read(text: str, key: float) -> Non
         "I choose B. On second thought I choose C.",
         "Plan B",
         "It depends on A and B.",
+        "A. I wait and see.\nB. I ask for more.\nC. I say that I go on and",
+        "1. I wait and see.\n2. I ask for more.",
+        "A. I wait and see.\nB. I ask for more.\nC.",
     ],
 )
 def test_a_letter_that_is_not_forced_is_not_read(text: str) -> None:
