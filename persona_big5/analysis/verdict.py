@@ -149,8 +149,11 @@ def _unread(
         if sought and (lost := lost_with_orders(answers, components)) > MOST:
             return Verdict("not_decidable", HIDDEN.format(lost), tuple(reasons))
     if (alike := always_alike(answers)) >= ALWAYS:
-        seen = f"{alike:.0%} of a respondent's answers are the same option, whatever the item says or how it is keyed"
-        return Verdict("response_style", "Items are answered alike whatever they say.", (*reasons, seen))
+        reasons.append(
+            f"{alike:.0%} of a respondent's answers are the same option, whatever the item says or how it is keyed"
+        )
+        if _finds_nothing(components, structures) or isinstance(structures["respondent"], str):
+            return Verdict("response_style", "Items are answered alike whatever they say.", tuple(reasons))
     return None
 
 
