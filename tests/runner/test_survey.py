@@ -234,7 +234,7 @@ def test_requests_per_minute_are_kept(tmp_path, db, endpoint):
     study = make_study(tmp_path, [loopback(endpoint.url, limits={"rpm": 600})])
     summary = run_study(study, db, limit=11)
 
-    assert 1.0 <= summary.seconds < 4
+    assert 1.0 <= summary.seconds < 20  # ten a second; a wait for the next minute would take 60
 
 
 def test_a_limit_stops_after_that_many_calls(tmp_path, db, endpoint):
